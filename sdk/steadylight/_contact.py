@@ -1,0 +1,116 @@
+"""The verbs of a contact that record: the same, and plain calls, in both clients."""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from ._models import Assurance
+from ._recorder import Recorder, log
+
+#: (kind, value), or (kind, value, assurance).
+IdentifierLike = tuple[str, str] | tuple[str, str, str]
+Identifiers = tuple[Mapping[str, str], ...]
+
+
+def identifiers_of(assurance: str, listed: Iterable[IdentifierLike], named: Mapping[str, str | None]) -> Identifiers:
+    """As the wire wants them. `customer_number="77"` is of the kind `customer-number`; a value None is left out."""
+    if "token" in named:
+        raise TypeError("token= is not an identifier; pass who the token names, e.g. login=...")
+    pairs: list[Any] = [(kind.replace("_", "-"), value) for kind, value in named.items()]
+    return tuple(
+        {"kind": str(each[0]), "value": str(each[1]), "assurance": _assurance(each[2] if len(each) > 2 else assurance)}
+        for each in (*pairs, *listed)
+        if each[1] is not None
+    )
+
+
+def _assurance(name: str) -> str:
+    try:
+        return Assurance(name).value
+    except ValueError:
+        log.warning("%r is no assurance (%s); taken as CLAIMED", name, ", ".join(Assurance))
+        return Assurance.CLAIMED.value
+
+
+class Recording:
+    """One visit, call or chat, as its channel records it. Nothing here raises or waits for the network."""
+
+    def __init__(self, recorder: Recorder, identifiers: Identifiers, key: str | None) -> None:
+        self._recorder = recorder
+        self._identifiers = identifiers
+        #: The channel's own name for this contact: a session id, a call id. The same key is the same contact.
+        self.key = str(uuid.uuid4()) if key is None else str(key)
+
+    def record(
+        self,
+        type: str,
+        properties: Mapping[str, Any] | None = None,
+        *,
+        at: datetime | None = None,
+        actor: str = "CUSTOMER",
+        agent: str | None = None,
+        subject: tuple[str, str] | Mapping[str, str] | None = None,
+        journey: str | None = None,
+        id: str | None = None,
+    ) -> str | None:
+        """Keeps what somebody did, for delivery in the background. Its id; None when it had to be dropped.
+
+        `type` is `noun.verb`; `properties` at most 32 KB as JSON and 8 levels deep; `at` is now unless given; `actor`
+        CUSTOMER, AGENT or SYSTEM (naming the `agent` makes it AGENT); `subject` the business object as (kind, id). Give
+        an `id` (a UUID) where the same fact may be recorded twice: it is stored once.
+        """
+        head: dict[str, Any] = {
+            "id": id,
+            "type": type,
+            "at": at,
+            "identifiers": self._identifiers,
+            "contact": self.key,
+            "actor": actor,
+        }
+        if agent is not None:
+            head["agent"] = agent
+            head["actor"] = "AGENT"
+        if journey is not None:
+            head["journey"] = journey
+        if subject is not None:
+            head["subject"] = (
+                subject if isinstance(subject, Mapping) else dict(zip(("kind", "id"), subject, strict=False))
+            )
+        return self._recorder.record(head, properties, self.key)
+
+    def identify(
+        self, *, assurance: str = "CLAIMED", identifiers: Iterable[IdentifierLike] = (), **named: str | None
+    ) -> None:
+        """Who it is has become clear: from now on actions carry this too, one identifier of a kind.
+
+        Recorded as `contact.identified`.
+        """
+        new = identifiers_of(assurance, identifiers, named)
+        kinds = {identifier["kind"] for identifier in new}
+        self._identifiers = (*(each for each in self._identifiers if each["kind"] not in kinds), *new)
+        self.record("contact.identified", {"kinds": sorted(kinds)})
+
+    def sign_out(self) -> None:
+        """They leave the device: recorded as `contact.signed-out`, and later actions carry no identifier."""
+        self.record("contact.signed-out")
+        self._identifiers = ()
+
+    def end(self, outcome: str | None = None) -> None:
+        """The contact is over. Recorded as `contact.ended`, with what came of it, e.g. RESOLVED."""
+        self.record("contact.ended", None if outcome is None else {"outcome": outcome})
+
+
+C = TypeVar("C", bound=Recording)
+
+
+class Customer(Generic[C]):
+    """Somebody, as this channel knows them."""
+
+    def __init__(self, identifiers: Identifiers, begin: Callable[[Identifiers, str | None], C]) -> None:
+        self._identifiers = identifiers
+        self._begin = begin
+
+    def contact(self, key: str | None = None) -> C:
+        """One visit, call or chat of theirs: the one of this key, or a new one."""
+        return self._begin(self._identifiers, key)

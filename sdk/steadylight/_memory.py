@@ -1,0 +1,184 @@
+"""What `testing.Server` remembers: it stores actions and answers contexts by `_rules`."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from ._actions import MAX_DEPTH, MAX_PROPERTIES, dumps, rfc3339
+from ._errors import Invalid
+from ._models import Action, Assurance, Identifier
+from ._rules import ActionInput, BatchInput, IdentifierInput, Seen, fault, why
+
+_MOST_ACTIONS = 500
+_MOST_BYTES = 500_000
+_CLOCK_TOLERANCE = timedelta(seconds=30)
+_FUTURE_TOLERANCE = timedelta(minutes=5)
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+class RecordedAction(Action):
+    """An action as the in-memory server stored it, with who it was said to be."""
+
+    identifiers: tuple[Identifier, ...] = ()
+
+
+class Memory:
+    """Actions, and what can be said of them."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        #: Actions that still get the verdict RETRY.
+        self.hesitations = 0
+        self._stored: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._homes: dict[tuple[str, ...], list[RecordedAction]] = {}
+        self._customers: dict[tuple[str, ...], str] = {}
+        self._types: set[str] = set()
+
+    @property
+    def actions(self) -> list[RecordedAction]:
+        """All, in the order of the timeline: by time, sequence and id."""
+        every = [action for actions in self._homes.values() for action in actions]
+        return sorted(every, key=_position)
+
+    @property
+    def token(self) -> str:
+        """Proves what was stored until now."""
+        return f"memory-{len(self._stored)}"
+
+    def record(self, raw: object, channel: str, cap: Assurance) -> dict[str, Any]:
+        """The VerdictBatch. Raises Invalid for what is no batch."""
+        try:
+            batch = BatchInput.model_validate(raw)
+        except ValidationError as error:
+            raise Invalid(f"The batch is not an ActionBatch: {why(error)}.") from None
+        if not 1 <= len(batch.actions) <= _MOST_ACTIONS:
+            raise Invalid(f"A batch has 1 to {_MOST_ACTIONS} actions, not {len(batch.actions)}.")
+        if len(dumps(raw)) > _MOST_BYTES:
+            raise Invalid(f"A batch has at most {_MOST_BYTES:,} bytes. Send it in halves.")
+        off = self._now() - batch.sent_at
+        skew = off if abs(off) > _CLOCK_TOLERANCE else timedelta()
+        letters, exceptions, warnings = "", [], []
+        for index, each in enumerate(batch.actions):
+            letter, code, message = self._take(each, channel, cap, skew)
+            letters += letter
+            if letter in "XR":
+                id = each.get("id") if isinstance(each, dict) else None
+                told = {"index": index, "verdict": "REFUSED" if letter == "X" else "RETRY", "code": code}
+                exceptions.append({**told, "id": id if isinstance(id, str) else None, "message": message})
+            elif letter == "S" and each["type"] not in self._types:
+                self._types.add(each["type"])
+                message = f"First action of the type {each['type']!r}: is it spelt right?"
+                warnings.append({"index": index, "code": "NEW_TYPE", "message": message})
+        counts = {"stored": "S", "duplicate": "D", "refused": "X", "retry": "R"}
+        return {
+            **{name: letters.count(letter) for name, letter in counts.items()},
+            "verdicts": letters,
+            "exceptions": exceptions,
+            "warnings": warnings,
+            "token": self.token,
+        }
+
+    def _take(self, raw: object, channel: str, cap: Assurance, skew: timedelta) -> tuple[str, str, str]:
+        """Letter, code and message."""
+        try:
+            action = ActionInput.model_validate(raw)
+        except ValidationError as error:
+            return "X", "INVALID", why(error)
+        seen = Seen(action.identifiers, cap, channel, action.contact)
+        if found := self._fault(action, seen, skew):
+            return "X", "INVALID", found
+        told = action.told()
+        before = self._stored.get(action.id)
+        if before == (channel, told):
+            return "D", "", ""
+        if before is not None:
+            return "X", "CONFLICT", "An action with this id is stored already and says something else"
+        if self.hesitations:
+            self.hesitations -= 1
+            return "R", "UNAVAILABLE", "Not stored this time; send it again"
+        self._stored[action.id] = (channel, told)
+        self._keep(action, seen, channel, skew)
+        return "S", "", ""
+
+    def _fault(self, action: ActionInput, seen: Seen, skew: timedelta) -> str | None:
+        if action.at < _EARLIEST:
+            return "at: before 1900"
+        if action.at + skew > self._now() + _FUTURE_TOLERANCE:
+            return "at: ahead of the server's clock by more than 5 minutes"
+        if action.agent and action.actor != "AGENT":
+            return "agent: only an action whose actor is AGENT has one"
+        if len(dumps(action.properties)) > MAX_PROPERTIES:
+            return f"properties: at most {MAX_PROPERTIES:,} bytes as JSON"
+        if (found := fault(action.properties, MAX_DEPTH)) is not None:
+            return f"properties: {found}"
+        if seen.home is None:
+            return "identifiers: none reaches the bar of its kind, and there is no contact"
+        return None
+
+    def _keep(self, action: ActionInput, seen: Seen, channel: str, skew: timedelta) -> None:
+        given = action.model_dump(exclude={"identifiers", "at"}, exclude_unset=True)
+        stored = RecordedAction.model_validate(
+            {
+                "actor": "CUSTOMER",
+                **given,
+                "at": rfc3339(action.at + skew),
+                "channel": channel,
+                "identifiers": [{"kind": each.kind, "value": each.value} for each in seen.all],
+            }
+        )
+        assert seen.home is not None
+        self._homes.setdefault(seen.home, []).append(stored)
+        self._customers.setdefault(seen.home, f"cus_{uuid.uuid4().hex}")
+
+    def context(self, asked: Mapping[str, Any], channel: str | None, cap: Assurance) -> dict[str, Any]:
+        """The ContextDocument. Raises Invalid."""
+        recent = asked.get("recent") or 20
+        if not 1 <= recent <= 100:
+            raise Invalid(f"recent: 1 to 100 actions, not {recent}.")
+        if asked.get("after") is not None and not str(asked["after"]).startswith("memory-"):
+            raise Invalid("The token is not one of this server's.")
+        try:
+            identifiers = [IdentifierInput.model_validate(each) for each in asked.get("identifiers") or ()]
+        except ValidationError as error:
+            raise Invalid(f"identifiers: {why(error)}") from None
+        seen = Seen(identifiers, cap, channel, asked.get("contact") or "")
+        actions = sorted(self._homes.get(seen.home or (), ()), key=_position, reverse=True)
+        known = bool(seen.proven and actions and seen.home)
+        return {
+            "customer": self._customers[seen.home] if known and seen.home else None,
+            "assurance": max((each.assurance for each in seen.proven), default=Assurance.CLAIMED),
+            "identifiers": [dict(zip(("kind", "value"), seen.home, strict=True))] if known and seen.home else [],
+            "claims": [each.model_dump(mode="json") for each in seen.claims],
+            "actions": [each.model_dump(mode="json", exclude={"identifiers"}, exclude_none=True) for each in actions][
+                :recent
+            ],
+            "contacts": _contacts(actions),
+            "at": rfc3339(self._now()),
+            "token": self.token,
+        }
+
+
+def _position(action: Action) -> tuple[datetime, int, str]:
+    return action.at, action.sequence, action.id
+
+
+def _contacts(actions: Sequence[RecordedAction]) -> list[dict[str, Any]]:
+    """The latest first, from actions given newest first; by channel and key alone, gaps aside."""
+    found: dict[tuple[str, str | None], dict[str, Any]] = {}
+    for action in reversed(actions):
+        who = (action.channel, action.contact)
+        id = str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(map(str, who))))
+        contact = found.setdefault(who, {"id": id, "channel": action.channel, "first_at": action.at})
+        if action.contact is not None:
+            contact["key"] = action.contact
+        contact["last_at"] = action.at
+        if action.type == "contact.ended" and action.properties.get("outcome") is not None:
+            contact["outcome"] = str(action.properties["outcome"])
+    latest = sorted(found.values(), key=lambda contact: contact["last_at"], reverse=True)
+    return [
+        {**contact, "first_at": rfc3339(contact["first_at"]), "last_at": rfc3339(contact["last_at"])}
+        for contact in latest
+    ]

@@ -1,0 +1,199 @@
+"""What reading returns: frozen, datetimes aware and in UTC; fields of a newer server are ignored."""
+
+from datetime import UTC
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, computed_field
+
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+class Assurance(StrEnum):
+    """How sure a channel is who this is, weakest first; comparable: `Assurance.OTP < Assurance.LOGIN`."""
+
+    CLAIMED = "CLAIMED"
+    CALLER_ID = "CALLER_ID"
+    KNOWLEDGE = "KNOWLEDGE"
+    OTP = "OTP"
+    LOGIN = "LOGIN"
+    IN_PERSON = "IN_PERSON"
+
+    @property
+    def rank(self) -> int:
+        """0 for the weakest."""
+        return list(Assurance).index(self)
+
+    # A str compares by letters, which would put CALLER_ID below CLAIMED.
+    def __lt__(self, other: str) -> bool:
+        return self.rank < Assurance(other).rank
+
+    def __le__(self, other: str) -> bool:
+        return self.rank <= Assurance(other).rank
+
+    def __gt__(self, other: str) -> bool:
+        return self.rank > Assurance(other).rank
+
+    def __ge__(self, other: str) -> bool:
+        return self.rank >= Assurance(other).rank
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Identifier(_Model):
+    """One way to name a customer: a kind and a value, as the server normalised it."""
+
+    kind: str
+    value: str
+
+
+class Claim(Identifier):
+    """An identifier that was stated but not proven; it shows nothing of anybody."""
+
+    assurance: Assurance
+
+
+class Subject(_Model):
+    """The business object that an action is about."""
+
+    kind: str
+    id: str
+
+
+class Action(_Model):
+    """Something that somebody did in a channel."""
+
+    id: str
+    type: str
+    at: UtcDatetime
+    channel: str
+    actor: str
+    sequence: int
+    contact: str | None = None
+    journey: str | None = None
+    agent: str | None = None
+    subject: Subject | None = None
+    properties: dict[str, Any] = {}
+
+
+class PastContact(_Model):
+    """One visit, call or chat that the customer had."""
+
+    id: str
+    channel: str
+    key: str | None = None
+    first_at: UtcDatetime
+    last_at: UtcDatetime
+    outcome: str | None = None
+
+
+class Context(_Model):
+    """What this channel should know about this customer now."""
+
+    #: None: nobody was proven to be anybody, and only this very contact is shown.
+    customer: str | None = None
+    #: The strongest with which the customer was recognised for this answer.
+    assurance: Assurance | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    #: Newest first, from every channel.
+    actions: tuple[Action, ...] = ()
+    #: Latest first, from every channel.
+    contacts: tuple[PastContact, ...] = ()
+    #: The server's time of this answer.
+    at: UtcDatetime
+    #: Proves what this answer had seen; opaque.
+    token: str | None = None
+    #: True: some of this contact's own actions had not reached the server yet.
+    pending: bool = False
+    #: True: the server did not answer, and this is what it said the last time.
+    stale: bool = False
+
+
+class Verdict(_Model):
+    """What the server decided about one action that it did not simply store."""
+
+    #: The place in the request, or, from deliver(), in the iterable; from 0.
+    index: int
+    id: str | None = None
+    verdict: Literal["REFUSED", "RETRY"]
+    code: str
+    message: str = ""
+
+
+class Notice(_Model):
+    """Something the server noticed about an action that it took."""
+
+    index: int
+    code: str
+    message: str = ""
+
+
+class Verdicts(_Model):
+    """What became of the actions that were delivered."""
+
+    stored: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    #: Taken from the iterable, but without a final verdict when the time was up.
+    retry: int = 0
+    #: Refusals in the order they came; the first 1,000.
+    exceptions: tuple[Verdict, ...] = ()
+    #: The first 1,000.
+    warnings: tuple[Notice, ...] = ()
+    #: Of the last answer; a context read that presents it sees these actions.
+    token: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sent(self) -> int:
+        """All actions that were taken."""
+        return self.stored + self.duplicate + self.refused + self.retry
+
+
+class Check(_Model):
+    """What `check()` found."""
+
+    url: str
+    #: The channel of the key; None for an admin key, or when the key could not be tried.
+    channel: str | None = None
+    scopes: tuple[str, ...] = ()
+    highest_assurance: Assurance | None = None
+    #: Seconds by which this machine is ahead of the server; None when no server answered.
+    clock_skew: float | None = None
+    #: Seconds of one question and answer.
+    latency: float | None = None
+    #: What is wrong, each in words that say what to do; empty when all is well.
+    problems: tuple[str, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def ok(self) -> bool:
+        """Whether a channel can work with this."""
+        return not self.problems
+
+
+class Stats(_Model):
+    """Counters since the client was made, or since the fork."""
+
+    #: record() calls that were kept for delivery.
+    recorded: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    #: Actions that were sent again after a failure; one sent three times counts twice.
+    resent: int = 0
+    #: record() calls given up since the queue was full.
+    overflowed: int = 0
+    #: record() calls given up since the action is too large, too deep or not to be encoded.
+    unfit: int = 0
+    #: record() calls after close().
+    late: int = 0
+    #: Still to be delivered, now.
+    undelivered: int = 0
+    #: Failed requests since the last one that worked; 0 means that delivery works.
+    failures: int = 0
+    #: What the last failed request said; None as soon as one works.
+    last_error: str | None = None

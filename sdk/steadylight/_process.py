@@ -1,0 +1,65 @@
+"""What must happen when the process forks or ends, for every client that is open then."""
+
+import atexit
+import os
+import sys
+import time
+import weakref
+from typing import Any, Protocol
+
+from ._actions import IDS
+from ._recorder import log
+
+
+class Open(Protocol):
+    """A delivery that was not closed yet."""
+
+    #: Seconds that its end may take.
+    close_timeout: float
+
+    def close_at_exit(self, timeout: float) -> None:
+        """The host forgot to close."""
+
+    def start_over(self) -> None:
+        """In a forked child: what was queued is the parent's to deliver."""
+
+
+_OPEN: "weakref.WeakSet[Any]" = weakref.WeakSet()
+
+
+def opened(delivery: Open) -> None:
+    """Watch over it."""
+    _OPEN.add(delivery)
+
+
+def closed(delivery: Open, left: int) -> None:
+    """It was closed, with so many actions left."""
+    _OPEN.discard(delivery)
+    if left:
+        log.warning("%d recorded actions could not be delivered before the end", left)
+
+
+def close_when_a_child_ends(delivery: Open) -> None:
+    """Children of multiprocessing leave through os._exit, which skips atexit but runs their own finalizers."""
+    util: Any = sys.modules.get("multiprocessing.util")
+    process: Any = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process() is not None:
+        util.Finalize(delivery, delivery.close_at_exit, args=(delivery.close_timeout,), exitpriority=10)
+
+
+@atexit.register
+def _close_all() -> None:
+    """The interpreter ends: all that were not closed share the time that one has."""
+    began = time.monotonic()
+    for each in list(_OPEN):
+        each.close_at_exit(max(0.0, began + each.close_timeout - time.monotonic()))
+
+
+def _start_over_in_child() -> None:
+    IDS.start_over()
+    for each in list(_OPEN):
+        each.start_over()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_over_in_child)

@@ -1,0 +1,177 @@
+"""Plays the delivery in a task of the event loop, for AsyncClient; see `_thread`, whose twin this is."""
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Callable
+
+from . import _process
+from ._errors import SteadylightError
+from ._options import Options
+from ._protocol import Request, Sleep, delivery
+from ._recorder import Recorder, log
+from ._transport import AsyncTransport
+
+# Seconds; only where one client serves several event loops.
+_LOOK_AGAIN = 0.01
+
+
+class TaskDelivery:
+    """A task of the event loop in which something was recorded last, started there by the first action."""
+
+    def __init__(self, recorder: Recorder, transport: AsyncTransport, options: Options) -> None:
+        self._recorder = recorder
+        self._transport = transport
+        self._options = options
+        self.close_timeout = options.close_timeout
+        self._reset()
+        recorder.wake = self.wake
+        _process.opened(self)
+
+    def _reset(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._wake_at = 0
+        self._hurries = 0
+        self._flushing = 0
+        self._is_closed = False
+
+    def wake(self) -> None:
+        """There is something new to deliver. From any thread; without a running loop it waits for one."""
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is not None and not self._is_running(here):
+            self._start(here)
+        elif self._wake_at and self._recorder.queue.waiting() >= self._wake_at:
+            self._tell(here)
+
+    def _is_running(self, here: asyncio.AbstractEventLoop) -> bool:
+        """Whether a task delivers, in this loop or in one that runs in another thread."""
+        if self._task is None or self._loop is None or self._task.done():
+            return False
+        return self._loop is here or self._loop.is_running()
+
+    def _start(self, here: asyncio.AbstractEventLoop) -> None:
+        self._loop = here
+        self._changed = asyncio.Event()
+        # In a context of its own: the task outlives the request that happened to record first.
+        self._task = here.create_task(self._run(), name="steadylight", context=contextvars.Context())
+
+    def _tell(self, here: asyncio.AbstractEventLoop | None) -> None:
+        """Wakes the task from this loop, another one or none."""
+        if here is self._loop:
+            self._notify()
+        elif self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._notify)
+
+    async def flush(self, timeout: float, contact: str | None = None) -> int:
+        """Waits until all, or all of a contact, is delivered. How many are left when the seconds are over."""
+        left, here = self._recorder.queue.undelivered, asyncio.get_running_loop()
+        if left(contact) and not self._is_running(here):
+            self._start(here)
+        self._hurries += 1
+        self._flushing += 1
+        self._tell(here)
+        try:
+            await self._until(lambda: self._is_closed or not left(contact), timeout)
+        finally:
+            self._flushing -= 1
+        return left(contact)
+
+    async def close(self, timeout: float) -> int:
+        """A last flush, then the end of the task and its connections. How many actions are lost with it."""
+        if self._is_closed:
+            return 0
+        left = await self.flush(timeout)
+        self._is_closed = True
+        self._recorder.close()
+        if self._task is not None and self._loop is asyncio.get_running_loop():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        elif self._task is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        await self._transport.close()
+        _process.closed(self, left)
+        return left
+
+    def close_at_exit(self, timeout: float) -> None:
+        """The host forgot to close, and its loop is gone: what is left is sent without one."""
+        queue = self._recorder.queue
+        if queue.undelivered() and (transport := self._transport.blocking()) is not None:
+            playing = delivery(self._recorder, self._options, until=self._options.clock() + timeout, patient=False)
+            end = time.monotonic() + timeout
+            try:
+                step = next(playing)
+                while time.monotonic() < end:
+                    answer = transport.send(step) if isinstance(step, Request) else None
+                    if isinstance(step, Sleep):
+                        time.sleep(min(step.seconds, max(0.0, end - time.monotonic())))
+                    step = playing.send(answer)
+            except (StopIteration, SteadylightError):
+                pass
+            finally:
+                playing.close()
+                transport.close()
+        self._is_closed = True
+        self._recorder.close()
+        _process.closed(self, queue.undelivered())
+
+    def start_over(self) -> None:
+        """In a forked child: the loop stayed with the parent, and so does what it had queued."""
+        self._recorder.start_over()
+        self._transport.start_over()
+        self._reset()
+
+    async def _run(self) -> None:
+        playing = delivery(self._recorder, self._options)
+        try:
+            step = next(playing)
+            while not self._is_closed:
+                answer = None
+                if isinstance(step, Request):
+                    answer = await self._transport.send(step)
+                elif isinstance(step, Sleep):
+                    await self._pause(step)
+                else:
+                    await self._await_work()
+                step = playing.send(answer)
+                self._notify()
+        except Exception:
+            log.exception("The delivery of actions failed in an unforeseen way; the next action starts it again")
+        finally:
+            playing.close()
+
+    def _notify(self) -> None:
+        # Who waits holds the old event; whoever waits next gets a new one.
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def _until(self, holds: Callable[[], bool], timeout: float | None) -> None:
+        try:
+            async with asyncio.timeout(timeout):
+                while not holds():
+                    if self._loop is asyncio.get_running_loop():
+                        await self._changed.wait()
+                    else:  # The task is another loop's, and so is its event.
+                        await asyncio.sleep(_LOOK_AGAIN)
+        except TimeoutError:
+            pass
+
+    async def _pause(self, pause: Sleep) -> None:
+        began, hurries = time.monotonic(), self._hurries
+        await self._until(lambda: self._hurries > hurries, pause.seconds)
+        await asyncio.sleep(max(0.0, began + pause.least - time.monotonic()))
+
+    async def _await_work(self) -> None:
+        await self._wait_for(1, None)
+        if not self._flushing:
+            await self._wait_for(self._options.batch_count, self._options.linger)
+
+    async def _wait_for(self, count: int, timeout: float | None) -> None:
+        hurries, self._wake_at = self._hurries, count
+        waiting = self._recorder.queue.waiting
+        await self._until(lambda: waiting() >= count or (self._hurries > hurries and waiting() > 0), timeout)
+        self._wake_at = 0

@@ -1,0 +1,1 @@
+"""The Steadylight server: one memory of the customer, served to every channel over GraphQL."""

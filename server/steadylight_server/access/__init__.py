@@ -1,0 +1,1 @@
+"""Who is asking: channels, their keys, and what each may do."""

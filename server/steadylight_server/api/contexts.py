@@ -1,0 +1,163 @@
+"""Contexts in the graph: typed for front ends and people, as one document for the SDK."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from steadylight_server.api import nodes
+from steadylight_server.api.actions import (
+    Action,
+    AssertedIdentifier,
+    IdentifierInput,
+    action,
+)
+from steadylight_server.api.customers import Customer, customer
+from steadylight_server.api.enums import Assurance
+from steadylight_server.api.info import Info, viewer
+from steadylight_server.api.scalars import ContextDocument, written
+from steadylight_server.context.models import Context as Known
+from steadylight_server.identity.models import Identifier as Asserted
+from steadylight_server.timeline.models import Action as Fact
+from steadylight_server.timeline.models import Contact as Visit
+
+
+@strawberry.input(description="Whose context, and how fresh it must be.")
+class ContextInput:
+    identifiers: list[IdentifierInput] = strawberry.field(
+        default_factory=list, description="Who it is, as the channel knows now, at most 10."
+    )
+    contact: str | None = strawberry.field(default=None, description="The channel's key for the contact under way.")
+    after: str | None = strawberry.field(default=None, description="A token: show at least what that write stored.")
+    recent: int = strawberry.field(default=20, description="How many of the newest actions, 1 to 100.")
+
+
+@strawberry.type(description="One visit, call, chat or letter.")
+class Contact:
+    id: strawberry.ID = strawberry.field(description="The global id.")
+    channel: str = strawberry.field(description="Where it took place.")
+    key: str | None = strawberry.field(description="The channel's own name for it; none where a gap parts contacts.")
+    first_at: datetime = strawberry.field(description="When its first action was done.")
+    last_at: datetime = strawberry.field(description="When its latest action was done.")
+    outcome: str | None = strawberry.field(description="How it ended, as the channel said.")
+
+
+@strawberry.type(description="What one channel may know of one customer now.")
+class Context:
+    known: strawberry.Private[Known]
+
+    @strawberry.field(description="The customer; null while nothing is proven, when the rest is this contact's alone.")
+    def customer(self) -> Customer | None:
+        return customer(self.known.customer) if self.known.customer else None
+
+    @strawberry.field(description="How sure the asking channel is of who it is.")
+    def assurance(self) -> Assurance:
+        return self.known.assurance
+
+    @strawberry.field(description="What was said but not proven: it leads nowhere until it is.")
+    def claims(self) -> list[AssertedIdentifier]:
+        return [
+            AssertedIdentifier(kind=one.kind, value=one.value, assurance=one.assurance) for one in self.known.claims
+        ]
+
+    @strawberry.field(description="The newest actions over all channels, newest first.")
+    def actions(self) -> list[Action]:
+        return [action(fact) for fact in self.known.actions]
+
+    @strawberry.field(description="The latest contacts over all channels, latest first, at most 10.")
+    def contacts(self) -> list[Contact]:
+        return [
+            Contact(
+                id=nodes.shown(nodes.CONTACT, visit.id),
+                channel=visit.channel,
+                key=visit.key,
+                first_at=visit.first_at,
+                last_at=visit.last_at,
+                outcome=visit.outcome,
+            )
+            for visit in self.known.contacts
+        ]
+
+    @strawberry.field(description="When this was put together, by the server's clock.")
+    def at(self) -> datetime:
+        return self.known.at
+
+    @strawberry.field(description="Give it as `after` to a read that must not show less than this one.")
+    def token(self) -> str | None:
+        return self.known.token
+
+
+async def fetch(info: Info, input: ContextInput) -> Known:
+    """The context asked for."""
+    return await info.context.services.context.fetch(
+        viewer(info),
+        [Asserted(one.kind, one.value, one.assurance) for one in input.identifiers],
+        contact=input.contact,
+        after=input.after,
+        recent=input.recent,
+    )
+
+
+@strawberry.type
+class ContextQueries:
+    @strawberry.field(description="What the asking channel may know of a customer now.")
+    async def context(
+        self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]
+    ) -> Context:
+        return Context(known=await fetch(info, input))
+
+    @strawberry.field(description="The same in one JSON object: what the SDK reads.")
+    async def context_document(
+        self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]
+    ) -> ContextDocument:
+        return ContextDocument(document(await fetch(info, input)))
+
+
+def document(known: Known) -> dict[str, Any]:
+    """As context.schema.json says."""
+    return {
+        "customer": nodes.shown(nodes.CUSTOMER, known.customer.id) if known.customer else None,
+        "assurance": known.assurance.name,
+        "identifiers": [
+            {"kind": key.kind, "value": key.value} for key in (known.customer.identifiers if known.customer else ())
+        ],
+        "claims": [_asserted(one) for one in known.claims],
+        "actions": [_action(fact) for fact in known.actions],
+        "contacts": [_contact(visit) for visit in known.contacts],
+        "at": written(known.at),
+        "token": known.token,
+    }
+
+
+def _asserted(one: Asserted) -> dict[str, Any]:
+    return {"kind": one.kind, "value": one.value, "assurance": one.assurance.name}
+
+
+def _action(fact: Fact) -> dict[str, Any]:
+    optional = {
+        "contact": fact.contact,
+        "journey": fact.journey,
+        "agent": fact.agent,
+        "subject": fact.subject._asdict() if fact.subject else None,
+    }
+    return {
+        "id": nodes.shown(nodes.ACTION, fact.id),
+        "type": fact.type,
+        "at": written(fact.at),
+        "sequence": fact.sequence,
+        "channel": fact.channel,
+        "actor": fact.actor,
+        **{name: value for name, value in optional.items() if value is not None},
+        "properties": fact.properties,
+    }
+
+
+def _contact(visit: Visit) -> dict[str, Any]:
+    optional = {"key": visit.key, "outcome": visit.outcome}
+    return {
+        "id": nodes.shown(nodes.CONTACT, visit.id),
+        "channel": visit.channel,
+        "first_at": written(visit.first_at),
+        "last_at": written(visit.last_at),
+        **{name: value for name, value in optional.items() if value is not None},
+    }

@@ -1,0 +1,112 @@
+"""Customers in the graph: found, and their timeline."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from steadylight_server.access.models import Scope
+from steadylight_server.api import nodes
+from steadylight_server.api.actions import Action, Identifier, IdentifierInput, SubjectInput, action
+from steadylight_server.api.enums import Order
+from steadylight_server.api.info import Info, viewer
+from steadylight_server.api.pages import After, Before, Connection, First, Last, connection
+from steadylight_server.core.paging import Window
+from steadylight_server.identity.models import Customer as Person
+from steadylight_server.timeline.models import ActionFilter as Wanted
+from steadylight_server.timeline.models import Subject
+
+
+@strawberry.input(description="Which actions. What is left out, or null, is open; the rest must all hold.")
+class ActionFilter:
+    channel: str | None = strawberry.field(default=None, description="Recorded by this channel.")
+    type: str | None = strawberry.field(default=None, description="Of this type.")
+    subject: SubjectInput | None = strawberry.field(default=None, description="About this business object.")
+    since: datetime | None = strawberry.field(default=None, description="At this moment or later.")
+    until: datetime | None = strawberry.field(default=None, description="Before this moment.")
+
+
+@strawberry.type(description="A person, as all channels together know them.")
+class Customer(nodes.Node):
+    person: strawberry.Private[Person]
+
+    @strawberry.field(description="What leads to this customer, the oldest first.")
+    def identifiers(self) -> list[Identifier]:
+        return [Identifier(kind=key.kind, value=key.value) for key in self.person.identifiers]
+
+    @strawberry.field(description="Whether anybody ever proved who this is; if not, it stands for one contact.")
+    def is_known(self) -> bool:
+        return self.person.is_known
+
+    @strawberry.field(description="When the first of its profiles was made.")
+    def since(self) -> datetime:
+        return self.person.since
+
+    @strawberry.field(description="What this customer did, over all channels, ordered by (at, sequence, id).")
+    async def actions(
+        self,
+        info: Info,
+        filter: Annotated[ActionFilter | None, strawberry.argument(description="Which ones; all if left out.")] = None,
+        order: Annotated[Order, strawberry.argument(description="In which direction.")] = Order.NEWEST_FIRST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Action]:
+        page = await info.context.services.timeline.page(
+            self.person.profile_ids, _wanted(filter or ActionFilter()), order, Window.of(first, after, last, before)
+        )
+        return connection(page, action, lambda fact: fact.position)
+
+
+def customer(person: Person) -> Customer:
+    """A customer as the graph shows it."""
+    return Customer(id=nodes.shown(nodes.CUSTOMER, person.id), person=person)
+
+
+@strawberry.input(one_of=True, description="How to find a customer: exactly one of these.")
+class CustomerBy:
+    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="Any id this customer ever had.")
+    identifier: IdentifierInput | None = strawberry.field(
+        default=strawberry.UNSET, description="An identifier, asserted with enough assurance for its kind."
+    )
+
+
+async def find(info: Info, by: CustomerBy) -> Person:
+    """The customer. Raises NotFound, alike for nobody and for not sure enough."""
+    who = viewer(info, Scope.CUSTOMERS_READ)
+    identity = info.context.services.identity
+    if by.identifier:
+        given = by.identifier
+        return await identity.customer_by(given.kind, given.value, who.cap(given.assurance))
+    _, id = nodes.read(by.id or "", nodes.CUSTOMER)
+    return await identity.customer(id)
+
+
+@strawberry.type
+class CustomerQueries:
+    @strawberry.field(description="A customer. NOT_FOUND alike for nobody and for too little assurance.")
+    async def customer(
+        self, info: Info, by: Annotated[CustomerBy, strawberry.argument(description="How to find them.")]
+    ) -> Customer:
+        return customer(await find(info, by))
+
+    @strawberry.field(description="Anything by its global id. NOT_FOUND for what never was one.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
+    ) -> nodes.Node:
+        viewer(info, Scope.CUSTOMERS_READ)
+        prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION)
+        if prefix == nodes.CUSTOMER:
+            return customer(await info.context.services.identity.customer(uuid))
+        return action(await info.context.services.timeline.action(uuid))
+
+
+def _wanted(filter: ActionFilter) -> Wanted:
+    return Wanted(
+        channel=filter.channel,
+        type=filter.type,
+        subject=Subject(filter.subject.kind, filter.subject.id) if filter.subject else None,
+        since=filter.since,
+        until=filter.until,
+    )

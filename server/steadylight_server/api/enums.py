@@ -1,0 +1,75 @@
+"""The enumerations of the graph: the services' own, each value described. Import this module before using one."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+import strawberry
+
+from steadylight_server.access.models import ChannelKind
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.ingest.models import VerdictKind
+from steadylight_server.timeline.models import Actor, Order
+
+
+def _shown(enum: type[Enum], name: str, description: str, values: Mapping[Enum, str]) -> None:
+    """Makes an enumeration of a lower slice known to the graph. Raises KeyError for a value without description."""
+    definition = strawberry.enum(enum, name=name, description=description).__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = values[enum[value.name]]
+
+
+_shown(
+    Assurance,
+    "Assurance",
+    "How sure a channel is who this is, weakest first.",
+    {
+        Assurance.CLAIMED: "They said so.",
+        Assurance.CALLER_ID: "The network says so; it can be forged.",
+        Assurance.KNOWLEDGE: "They knew something that only they should know.",
+        Assurance.OTP: "They read back a one-time code.",
+        Assurance.LOGIN: "They signed in.",
+        Assurance.IN_PERSON: "They showed a document to an employee.",
+    },
+)
+_shown(
+    Actor,
+    "Actor",
+    "Who did something.",
+    {
+        Actor.CUSTOMER: "The customer.",
+        Actor.AGENT: "An employee.",
+        Actor.SYSTEM: "A machine, by itself.",
+    },
+)
+_shown(
+    VerdictKind,
+    "VerdictKind",
+    "What became of an action.",
+    {
+        VerdictKind.STORED: "It is stored now and was not before.",
+        VerdictKind.DUPLICATE: "It was stored before, with the same content.",
+        VerdictKind.REFUSED: "It cannot be stored, now or later.",
+        VerdictKind.RETRY: "It was not stored this time; send it again.",
+    },
+)
+_shown(
+    Order,
+    "ActionOrder",
+    "In which direction a timeline is read.",
+    {
+        Order.NEWEST_FIRST: "The latest action comes first.",
+        Order.OLDEST_FIRST: "The earliest action comes first.",
+    },
+)
+_shown(
+    ChannelKind,
+    "ChannelKind",
+    "Who acts at the company's end of a channel.",
+    {
+        ChannelKind.SELF_SERVICE: "Nobody: the customer serves themselves.",
+        ChannelKind.ASSISTED: "An employee.",
+        ChannelKind.AUTOMATED_AGENT: "A machine that talks.",
+    },
+)
+
+__all__ = ["Actor", "Assurance", "ChannelKind", "Order", "VerdictKind"]

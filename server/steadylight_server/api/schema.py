@@ -1,0 +1,49 @@
+"""The graph, put together from its slices."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from steadylight_server.api.actions import Action, ActionMutations
+from steadylight_server.api.activity import Subscription
+from steadylight_server.api.channels import ChannelMutations, ChannelQueries
+from steadylight_server.api.contexts import ContextQueries
+from steadylight_server.api.customers import Customer, CustomerQueries
+from steadylight_server.api.errors import Schema
+from steadylight_server.api.limits import Limits
+from steadylight_server.api.scalars import SCALARS
+
+
+@strawberry.type(description="What can be read.")
+class Query(CustomerQueries, ContextQueries, ChannelQueries):
+    pass
+
+
+@strawberry.type(description="What can be done.")
+class Mutation(ActionMutations, ChannelMutations):
+    pass
+
+
+def trusted() -> Iterable[str]:
+    """The documents that the SDK sends, by name: parsed and validated once, at start."""
+    return [path.read_text() for path in sorted((Path(__file__).parents[1] / "contract/operations").glob("*.graphql"))]
+
+
+def schema(limits: Limits | None = None) -> Schema:
+    """The executable schema."""
+    return Schema(
+        Query,
+        Mutation,
+        Subscription,
+        limits=limits,
+        trusted=trusted(),
+        types=[Customer, Action],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def printed() -> str:
+    """The schema in the schema definition language, as committed in schema/schema.graphql."""
+    return schema().as_str() + "\n"

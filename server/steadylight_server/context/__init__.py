@@ -1,0 +1,1 @@
+"""What a channel needs to know about a customer now."""

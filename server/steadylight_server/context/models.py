@@ -1,0 +1,25 @@
+"""A context, as the rest of the server sees it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.identity.models import Customer, Identifier
+from steadylight_server.timeline.models import Action, Contact
+
+
+@dataclass(frozen=True)
+class Context:
+    """What one channel may know of one customer now.
+
+    `customer` is None where nothing was proven: then actions and contacts are those of the asking contact alone.
+    """
+
+    customer: Customer | None
+    assurance: Assurance
+    claims: Sequence[Identifier]
+    actions: Sequence[Action]
+    contacts: Sequence[Contact]
+    at: datetime
+    token: str | None

@@ -1,0 +1,77 @@
+"""Puts a context together: who it is, then everything of theirs in one round trip."""
+
+from collections.abc import Sequence
+
+from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.context.models import Context
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.causality import Moment
+from steadylight_server.core.clock import Clock, now
+from steadylight_server.core.errors import Forbidden, Invalid
+from steadylight_server.core.mongo import Database
+from steadylight_server.core.paging import MAX_PAGE
+from steadylight_server.identity.models import MOST_IDENTIFIERS, Identifier
+from steadylight_server.identity.service import IdentityService
+from steadylight_server.timeline.models import Action, Contact
+from steadylight_server.timeline.service import TimelineService
+
+
+class ContextService:
+    """The only assembler of contexts."""
+
+    def __init__(
+        self,
+        database: Database,
+        identity: IdentityService,
+        timeline: TimelineService,
+        *,
+        token_secret: bytes,
+        clock: Clock = now,
+    ) -> None:
+        self._database = database
+        self._identity = identity
+        self._timeline = timeline
+        self._token_secret = token_secret
+        self._clock = clock
+
+    async def fetch(
+        self,
+        viewer: Viewer,
+        identifiers: Sequence[Identifier],
+        *,
+        contact: str | None = None,
+        after: str | None = None,
+        recent: int = 20,
+    ) -> Context:
+        """What the viewer's channel may know of whoever these identifiers prove, and of that contact.
+
+        `after` is a token: the context then holds at least what the write that gave it stored. Raises Forbidden
+        without the scope, Invalid for a token that is not ours, Unavailable where the write has not arrived yet.
+        """
+        if not viewer.may(Scope.CUSTOMERS_READ):
+            raise Forbidden(f"This key lacks the scope {Scope.CUSTOMERS_READ}.")
+        if not 0 < recent <= MAX_PAGE:
+            raise Invalid(f"recent: 1 to {MAX_PAGE} actions, not {recent}.")
+        capped = [one._replace(assurance=viewer.cap(one.assurance)) for one in identifiers]
+        channel = viewer.channel or ""
+        home = self._identity.kinds.home(capped, channel=channel, contact=contact if channel else None)
+        if len(identifiers) > MOST_IDENTIFIERS:
+            raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
+        moment = Moment.from_token(after, self._token_secret) if after else None
+        async with self._database.session(moment) as session:
+            profile_id = await self._identity.profile(home.key) if home else None
+            customer = await self._identity.customer(profile_id) if profile_id else None
+            actions: Sequence[Action] = ()
+            contacts: Sequence[Contact] = ()
+            if customer:
+                actions, contacts = await self._timeline.recent(customer.profile_ids, recent)
+            written = session.moment
+        return Context(
+            customer=customer if customer and customer.is_known else None,
+            assurance=home.assurance if home else Assurance.CLAIMED,
+            claims=home.claims if home else capped,
+            actions=actions,
+            contacts=contacts,
+            at=self._clock(),
+            token=written.token(self._token_secret) if written else after,
+        )

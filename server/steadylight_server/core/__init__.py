@@ -1,0 +1,1 @@
+"""What every slice stands on: settings, errors, clock, paging, the database."""

@@ -1,0 +1,73 @@
+"""Finds out who somebody is, and makes a profile at first sight of an identifier that counts."""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from uuid import UUID
+
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.clock import Clock, now
+from steadylight_server.core.errors import NotFound, Unavailable
+from steadylight_server.core.ids import uuid7
+from steadylight_server.identity.kinds import Kinds
+from steadylight_server.identity.models import Customer, Home, Identifier, Key
+from steadylight_server.identity.store import IdentityStore, Taken
+
+# Which profile an identifier leads to never changes, so it may be remembered; this many take about 30 MB.
+_MOST_REMEMBERED = 100_000
+_NOBODY = "No such customer, or not enough assurance to say so."
+
+
+class IdentityService:
+    """The only way from an identifier to a customer."""
+
+    def __init__(self, store: IdentityStore, *, kinds: Kinds | None = None, clock: Clock = now) -> None:
+        self._store = store
+        self._clock = clock
+        self._remembered: OrderedDict[Key, UUID] = OrderedDict()
+        self.kinds = kinds or Kinds()
+
+    async def resolve(self, keys: Collection[Key]) -> dict[Key, UUID]:
+        """The profile of each key, made where there is none: in bulk, and once, whoever asks at the same moment."""
+        found = {key: self._remembered[key] for key in keys if key in self._remembered}
+        for _ in range(10):
+            missing = [key for key in keys if key not in found]
+            if missing:
+                found |= await self._store.profile_ids(missing)
+            fresh = {key: uuid7() for key in missing if key not in found}
+            try:
+                if fresh:
+                    await self._store.add(fresh, self._clock())
+            except Taken:
+                continue
+            self._remember(found | fresh)
+            return found | fresh
+        raise Unavailable("Too many first sights of the same customers at once. Try again shortly.")
+
+    async def profile(self, key: Key) -> UUID | None:
+        """The profile of one key; never makes one."""
+        if key not in self._remembered:
+            self._remember(await self._store.profile_ids([key]))
+        return self._remembered.get(key)
+
+    async def customer(self, profile_id: UUID) -> Customer:
+        """The customer that a profile, by any id ever shown, is part of. Raises NotFound."""
+        family = await self._store.family(profile_id)
+        if not family:
+            raise NotFound(_NOBODY)
+        return Customer(family[0].customer_id, family)
+
+    async def customer_at(self, home: Home | None) -> Customer:
+        """The customer of a place in `kinds.home`. Raises NotFound, alike for nobody and for not sure enough."""
+        profile_id = await self.profile(home.key) if home else None
+        if profile_id is None:
+            raise NotFound(_NOBODY)
+        return await self.customer(profile_id)
+
+    async def customer_by(self, kind: str, value: str, assurance: Assurance) -> Customer:
+        """Who is behind an identifier that was asserted with that assurance. Raises NotFound, as above."""
+        return await self.customer_at(self.kinds.home([Identifier(kind, value, assurance)], channel="", contact=None))
+
+    def _remember(self, profiles: dict[Key, UUID]) -> None:
+        self._remembered.update(profiles)
+        for _ in range(len(self._remembered) - _MOST_REMEMBERED):
+            self._remembered.popitem(last=False)

@@ -1,0 +1,131 @@
+"""What comes in, and what is answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NotRequired
+from uuid import UUID
+
+from pydantic import ConfigDict, GetPydanticSchema, StringConstraints, with_config
+from pydantic_core import core_schema
+from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
+
+MOST_ACTIONS = 500
+MOST_BATCH_BYTES = 500_000
+MOST_PROPERTY_BYTES = 32_768
+DEEPEST_PROPERTIES = 8
+
+_text = core_schema.str_schema
+# pydantic reads numbers, and text of digits, as Unix times: neither is RFC 3339, and a slip by a factor of 1000 is
+# easily made; so the text must look like a date first.
+_LOOKS_LIKE_A_TIME = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d"
+Time = Annotated[
+    datetime,
+    GetPydanticSchema(
+        lambda *_: core_schema.chain_schema(
+            [_text(strict=True, pattern=_LOOKS_LIKE_A_TIME), core_schema.datetime_schema(tz_constraint="aware")]
+        )
+    ),
+]
+ActionId = Annotated[
+    UUID, GetPydanticSchema(lambda *_: core_schema.chain_schema([_text(strict=True), core_schema.uuid_schema()]))
+]
+# As far as every JSON reader counts exactly.
+SequenceNumber = Annotated[int, GetPydanticSchema(lambda *_: core_schema.int_schema(strict=True, ge=0, lt=2**53))]
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128, pattern=r"^[^\p{C}]*$")]
+Value = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\p{C}]*$")]
+TypeName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[^\p{C}]*$")]
+KindName = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
+AssuranceName = Literal["CLAIMED", "CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]
+
+_closed = with_config(ConfigDict(extra="forbid"))
+
+
+@_closed
+class IdentifierInput(TypedDict):
+    """As `$defs/identifier` of actions.schema.json."""
+
+    kind: KindName
+    value: Value
+    assurance: AssuranceName
+
+
+@_closed
+class SubjectInput(TypedDict):
+    """As `$defs/subject` of actions.schema.json."""
+
+    kind: Name
+    id: Value
+
+
+@_closed
+class ActionInput(TypedDict):
+    """As `$defs/action` of actions.schema.json. A typed dict, because it is read once and made 500 at a time."""
+
+    id: ActionId
+    sequence: SequenceNumber
+    type: TypeName
+    at: Time
+    identifiers: NotRequired[list[IdentifierInput]]
+    actor: NotRequired[Literal["CUSTOMER", "AGENT", "SYSTEM"]]
+    contact: NotRequired[Name]
+    journey: NotRequired[Name]
+    agent: NotRequired[Name]
+    subject: NotRequired[SubjectInput]
+    properties: NotRequired[dict[str, Any]]
+
+
+class VerdictKind(StrEnum):
+    """What became of an action. RETRY alone is worth sending again."""
+
+    STORED = "STORED"
+    DUPLICATE = "DUPLICATE"
+    REFUSED = "REFUSED"
+    RETRY = "RETRY"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one action; `code` and `message` say why where it was not stored."""
+
+    index: int
+    id: str | None
+    kind: VerdictKind
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Warning:
+    """Something odd about an action that was stored all the same."""
+
+    index: int
+    code: Literal["NEW_TYPE"]
+    message: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Verdicts in the order of the batch, and a token for whoever wants to read what was written."""
+
+    verdicts: Sequence[Verdict]
+    warnings: Sequence[Warning]
+    token: str | None
+
+    def count(self, kind: VerdictKind) -> int:
+        """How many actions met with that verdict."""
+        return sum(verdict.kind is kind for verdict in self.verdicts)
+
+    @property
+    def exceptions(self) -> list[Verdict]:
+        """Those that were refused or should be sent again."""
+        return [verdict for verdict in self.verdicts if verdict.kind in (VerdictKind.REFUSED, VerdictKind.RETRY)]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why one action cannot be taken."""
+
+    code: Literal["INVALID", "CONFLICT", "FORBIDDEN"]
+    message: str

@@ -1,0 +1,218 @@
+"""The write path, from a raw batch to its verdicts: one function, its steps in order.
+
+1. shape    which actions are well-formed (ingest/shape.py)
+2. may they the key's scope; assurance is capped by what the channel may assert
+3. who      identifiers to profiles, in bulk
+4. append   insert on the action id; a repetition is a DUPLICATE, another content under the same id a CONFLICT
+5. project  contacts and types; order-free and repeatable
+6. answer   a verdict for each, and a token
+
+An intent is written before step 4 and deleted after step 5; `finish_old` takes over those that a crash left behind.
+Duplicates are projected again, so that what a crash left half done is whole before anybody is told that it is there.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.causality import Moment
+from steadylight_server.core.clock import Clock, in_milliseconds, now
+from steadylight_server.core.errors import Forbidden
+from steadylight_server.core.ids import uuid7
+from steadylight_server.core.mongo import Database
+from steadylight_server.identity.models import Home, Identifier
+from steadylight_server.identity.service import IdentityService
+from steadylight_server.ingest import shape
+from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
+from steadylight_server.ingest.store import Intent, IntentStore
+from steadylight_server.timeline.models import Action, Outcome, Subject
+from steadylight_server.timeline.service import TimelineService
+
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+
+
+class Ingest:
+    """Takes batches of actions."""
+
+    def __init__(
+        self,
+        database: Database,
+        intents: IntentStore,
+        identity: IdentityService,
+        timeline: TimelineService,
+        *,
+        token_secret: bytes,
+        clock: Clock = now,
+    ) -> None:
+        self._database = database
+        self._intents = intents
+        self._identity = identity
+        self._timeline = timeline
+        self._token_secret = token_secret
+        self._clock = clock
+
+    async def record(self, viewer: Viewer, raw: object) -> Answer:
+        """Stores what can be stored and says of each action what became of it.
+
+        Raises Forbidden without the scope, Invalid for what is no batch, Unavailable when the database cannot answer:
+        sending the same batch again is always safe.
+        """
+        batch = shape.batch(raw)
+        received_at = self._clock()
+        inputs = shape.actions(batch["actions"])
+        desk = _Desk(viewer, _channel(viewer), received_at, shape.skew(batch["sent_at"], received_at), self._identity)
+        placed = [one if isinstance(one, Refusal) else desk.place(one) for one in inputs]
+        drafts = [one for one in placed if isinstance(one, _Draft)]
+        async with self._database.session() as session:
+            profiles = await self._identity.resolve({draft.home.key for draft in drafts})
+            actions = [desk.action(draft, profiles[draft.home.key]) for draft in drafts]
+            outcomes, fresh = await self._keep(actions)
+            moment = session.moment
+        verdicts = _verdicts(batch["actions"], placed, outcomes)
+        return Answer(verdicts, _warnings(fresh, verdicts), self._token(moment))
+
+    async def finish_old(self) -> int:
+        """Finishes batches that a crash left half done; returns how many."""
+        finished = 0
+        while intent := await self._intents.lease_old():
+            await self._timeline.project([action async for action in self._timeline.by_ids(intent.action_ids)])
+            await self._intents.close(intent)
+            finished += 1
+        return finished
+
+    async def _keep(self, actions: Sequence[Action]) -> tuple[list[Outcome], list[Action]]:
+        """Appends and projects under an intent; the outcomes, and the first action of each type never seen before."""
+        if not actions:
+            return [], []
+        intent = Intent(uuid7(), [action.id for action in actions])
+        await self._intents.open(intent)
+        outcomes = await self._timeline.append(actions)
+        there = (Outcome.STORED, Outcome.DUPLICATE)
+        fresh = await self._timeline.project(
+            [action for action, outcome in zip(actions, outcomes, strict=True) if outcome in there]
+        )
+        await self._intents.close(intent)
+        return outcomes, fresh
+
+    def _token(self, moment: Moment | None) -> str | None:
+        return moment.token(self._token_secret) if moment else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A well-formed action and the place where it belongs."""
+
+    input: ActionInput
+    at: datetime
+    home: Home
+
+
+class _Desk:
+    """What is the same for every action of one batch."""
+
+    def __init__(
+        self, viewer: Viewer, channel: str, received_at: datetime, skew: timedelta, identity: IdentityService
+    ) -> None:
+        self._channel = channel
+        self._received_at = received_at
+        self._skew = skew
+        self._latest = received_at + shape.FUTURE_TOLERANCE
+        self._kinds = identity.kinds
+        self._capped = {level.name: viewer.cap(level) for level in Assurance}
+        self._homes: dict[object, Home | None] = {}
+
+    def place(self, action: ActionInput) -> _Draft | Refusal:
+        """Where the action belongs, or why it belongs nowhere."""
+        at = action["at"]
+        if at < _EARLIEST:
+            return Refusal("INVALID", "at: before 1900")
+        at = in_milliseconds(at.astimezone(UTC))
+        if at > self._latest - self._skew:
+            return Refusal("INVALID", "at: ahead of the server's clock by more than 5 minutes")
+        home = self._home(action)
+        if home is None:
+            return Refusal(
+                "INVALID",
+                "identifiers: none reaches the bar of its kind. Prove one, or give the contact in which it was claimed",
+            )
+        return _Draft(action, at, home)
+
+    def action(self, draft: _Draft, profile_id: UUID) -> Action:
+        """The action as it will be stored."""
+        given = draft.input
+        subject = given.get("subject")
+        return Action(
+            id=given["id"],
+            sequence=given["sequence"],
+            type=given["type"],
+            at=in_milliseconds(draft.at + self._skew) if self._skew else draft.at,
+            channel=self._channel,
+            profile_id=profile_id,
+            identifiers=(*draft.home.proven, *draft.home.claims),
+            actor=given.get("actor", "CUSTOMER"),
+            properties=given.get("properties", {}),
+            received_at=self._received_at,
+            contact=given.get("contact"),
+            journey=given.get("journey"),
+            agent=given.get("agent"),
+            subject=Subject(subject["kind"], subject["id"]) if subject else None,
+            claimed_at=draft.at if self._skew else None,
+        )
+
+    def _home(self, action: ActionInput) -> Home | None:
+        """A batch has few customers and many actions of each, so each customer is worked out once."""
+        given = action.get("identifiers", [])
+        contact = action.get("contact")
+        who = (contact, *[(one["kind"], one["value"], one["assurance"]) for one in given])
+        if who not in self._homes:
+            identifiers = [Identifier(one["kind"], one["value"], self._capped[one["assurance"]]) for one in given]
+            self._homes[who] = self._kinds.home(identifiers, channel=self._channel, contact=contact)
+        return self._homes[who]
+
+
+def _channel(viewer: Viewer) -> str:
+    """The channel that a viewer records for. Raises Forbidden."""
+    if viewer.channel is None:
+        raise Forbidden("An admin's key records nothing: use the key of the channel in which it happened.")
+    if not viewer.may(Scope.ACTIONS_WRITE):
+        raise Forbidden(f"This key lacks the scope {Scope.ACTIONS_WRITE}.")
+    return viewer.channel
+
+
+def _verdicts(raw: Sequence[object], placed: Iterable[_Draft | Refusal], outcomes: Iterable[Outcome]) -> list[Verdict]:
+    """One for each action of the batch, in its order."""
+    coming = iter(outcomes)
+    return [
+        _refused(index, raw[index], one) if isinstance(one, Refusal) else _verdict(index, one, next(coming))
+        for index, one in enumerate(placed)
+    ]
+
+
+def _refused(index: int, raw: object, refusal: Refusal) -> Verdict:
+    id = raw.get("id") if isinstance(raw, dict) else None
+    return Verdict(index, id if isinstance(id, str) else None, VerdictKind.REFUSED, refusal.code, refusal.message)
+
+
+def _verdict(index: int, draft: _Draft, outcome: Outcome) -> Verdict:
+    id = str(draft.input["id"])
+    if outcome is Outcome.CONFLICT:
+        message = "An action with this id is stored already and says something else"
+        return Verdict(index, id, VerdictKind.REFUSED, "CONFLICT", message)
+    if outcome is Outcome.RETRY:
+        return Verdict(index, id, VerdictKind.RETRY, "UNAVAILABLE", "Not stored this time; send it again")
+    return Verdict(index, id, VerdictKind(outcome))
+
+
+def _warnings(fresh: Iterable[Action], verdicts: Sequence[Verdict]) -> list[Warning]:
+    """A type that nobody ever used may be a slip of the pen."""
+    index = {verdict.id: verdict.index for verdict in reversed(verdicts)}
+    return sorted(
+        (
+            Warning(index[str(action.id)], "NEW_TYPE", f"First action of the type {action.type!r}: is it spelt right?")
+            for action in fresh
+        ),
+        key=lambda warning: warning.index,
+    )

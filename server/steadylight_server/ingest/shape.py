@@ -1,0 +1,127 @@
+"""The first step of ingest: which of these actions have the right shape, and why the others have not."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
+
+from steadylight_server.core.errors import Invalid
+from steadylight_server.identity.models import MOST_IDENTIFIERS
+from steadylight_server.ingest.models import (
+    DEEPEST_PROPERTIES,
+    MOST_ACTIONS,
+    MOST_BATCH_BYTES,
+    MOST_PROPERTY_BYTES,
+    ActionInput,
+    Refusal,
+    Time,
+)
+
+# A clock this far off is corrected; below it, latency and drift are the same thing.
+CLOCK_TOLERANCE = timedelta(seconds=30)
+# After correction nothing lies ahead but by a little: a later time would stay on top of every timeline.
+FUTURE_TOLERANCE = timedelta(minutes=5)
+_INT64 = 2**63
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Batch(TypedDict):
+    """The outer shape of an ActionBatch."""
+
+    sent_at: Time
+    actions: list[Any]
+
+
+_batch = TypeAdapter(Batch)
+_actions = TypeAdapter(list[ActionInput])
+
+
+def batch(raw: object) -> Batch:
+    """The batch, its actions still unseen. Raises Invalid when it is no batch, or too large a one."""
+    try:
+        shaped = _batch.validate_python(raw)
+    except ValidationError as error:
+        raise Invalid(f"The batch is not an ActionBatch: {_reason(error)}.") from None
+    if not 1 <= len(shaped["actions"]) <= MOST_ACTIONS:
+        raise Invalid(f"A batch has 1 to {MOST_ACTIONS} actions, not {len(shaped['actions'])}.")
+    return shaped
+
+
+def check_size(raw: object) -> None:
+    """Raises Invalid for a batch of more than MOST_BATCH_BYTES as JSON."""
+    if len(orjson.dumps(raw)) > MOST_BATCH_BYTES:
+        raise Invalid(f"A batch has at most {MOST_BATCH_BYTES:,} bytes. Send it in halves.")
+
+
+def actions(raw: Sequence[Any]) -> list[ActionInput | Refusal]:
+    """Each action validated, or why it is refused; in order.
+
+    The whole list is validated at once, which costs a tenth of doing it one by one; only when something is wrong are
+    the good ones validated again without the bad.
+    """
+    bad: dict[int, Refusal] = {}
+    try:
+        good = iter(_actions.validate_python(raw))
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False, include_context=False):
+            index = int(one["loc"][0])
+            bad.setdefault(index, Refusal("INVALID", _line(one["loc"][1:], one["msg"])))
+        good = iter(_actions.validate_python([one for index, one in enumerate(raw) if index not in bad]))
+    return [bad[index] if index in bad else _bounded(next(good)) for index in range(len(raw))]
+
+
+def _bounded(action: ActionInput) -> ActionInput | Refusal:
+    """The bounds that a type cannot state."""
+    properties = action.get("properties")
+    if properties and (why := _property_fault(properties)):
+        return Refusal("INVALID", f"properties: {why}")
+    if len(action.get("identifiers", ())) > MOST_IDENTIFIERS:
+        return Refusal("INVALID", f"identifiers: at most {MOST_IDENTIFIERS}")
+    if "agent" in action and action.get("actor", "CUSTOMER") != "AGENT":
+        return Refusal("INVALID", "agent: only an action whose actor is AGENT has one")
+    return action
+
+
+def _property_fault(properties: Mapping[str, Any]) -> str | None:
+    if len(orjson.dumps(properties)) > MOST_PROPERTY_BYTES:
+        return f"at most {MOST_PROPERTY_BYTES:,} bytes as JSON"
+    return _fault(properties, DEEPEST_PROPERTIES)
+
+
+def _fault(value: object, depth: int) -> str | None:
+    """What MongoDB could not hold, or what is nested too deeply."""
+    if isinstance(value, dict):
+        if any("\0" in key for key in value):
+            return "names must not contain the character NUL"
+        inner: Any = value.values()
+    elif isinstance(value, list):
+        inner = value
+    elif type(value) is int and not -_INT64 <= value < _INT64:
+        return "whole numbers have at most 64 bits"
+    else:
+        return None
+    if depth == 0:
+        return f"at most {DEEPEST_PROPERTIES} levels deep"
+    for one in inner:
+        if type(one) is not str and (fault := _fault(one, depth - 1)):
+            return fault
+    return None
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return _line(first["loc"], first["msg"])
+
+
+def _line(where: Sequence[int | str], what: str) -> str:
+    place = ".".join(str(step) for step in where)
+    return f"{place}: {what}" if place else what
+
+
+def skew(sent_at: datetime, received_at: datetime) -> timedelta:
+    """By how much the sender's clock is off; zero within tolerance."""
+    off = received_at - sent_at
+    return off if abs(off) > CLOCK_TOLERANCE else timedelta()

@@ -1,0 +1,1 @@
+"""What happened: append-only actions, and the contacts they make up."""

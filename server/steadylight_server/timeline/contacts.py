@@ -1,0 +1,134 @@
+"""Contacts in MongoDB. A projection of the actions, kept with minimum and maximum only, so that order and repetition
+of actions do not matter.
+
+contacts  _id: made from (profile, channel, key or slot), so that every server makes the same · profile_id: the shard
+          key · channel · key?: the channel's name for the contact · slot?: see below · first_at · last_at ·
+          ended?: {order, outcome}, the latest `contact.ended`        index: recent = (profile_id, last_at)
+
+An action without a contact key belongs to the contact from which no gap of GAP parts it. Such contacts are kept in
+slots of GAP: two actions of one slot are never parted by a gap, and neighbouring slots are joined at read time where
+less than a gap lies between the end of the one and the start of the other.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from bson.binary import Binary
+from pymongo import IndexModel, UpdateOne
+
+from steadylight_server.core.mongo import Database, Document
+from steadylight_server.core.stores import Kept, Store
+from steadylight_server.timeline.models import Action, Contact
+
+GAP = timedelta(minutes=30)
+ENDED = "contact.ended"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ContactStore(Store):
+    """Keeps and reads contacts."""
+
+    collections = {"contacts": Kept.PROJECTION}
+    indexes = {"contacts": [IndexModel([("profile_id", 1), ("last_at", -1)], name="recent")]}
+
+    def __init__(self, database: Database, *, suffix: str = "") -> None:
+        super().__init__(database, suffix=suffix)
+        self._contacts = self.collection("contacts")
+
+    @property
+    def name(self) -> str:
+        """Of the collection, for a pipeline that joins it."""
+        return self._contacts.name
+
+    async def project(self, actions: Iterable[Action]) -> None:
+        """Takes the actions into account; doing so again changes nothing."""
+        pieces: dict[UUID, Document] = {}
+        for action in actions:
+            _extend(pieces, action)
+        if pieces:
+            await self._contacts.bulk_write([_change(id, piece) for id, piece in pieces.items()])
+
+
+def recent_pipeline(profile_ids: Sequence[UUID], limit: int) -> list[Mapping[str, Any]]:
+    """The latest stored pieces of contacts of these profiles; give them to `contacts`."""
+    return [
+        {"$match": {"profile_id": {"$in": list(profile_ids)}}},
+        {"$sort": {"last_at": -1}},
+        {"$limit": limit},
+    ]
+
+
+def contacts(pieces: Iterable[Mapping[str, Any]]) -> list[Contact]:
+    """Whole contacts, the latest first, from stored pieces given in any order."""
+    whole: list[Contact] = []
+    latest: dict[tuple[UUID, str], int] = {}  # where in `whole` the latest keyless contact of a profile's channel is
+    for piece in sorted(pieces, key=lambda one: one["first_at"]):
+        contact = Contact(
+            id=piece["_id"],
+            profile_id=piece["profile_id"],
+            channel=piece["channel"],
+            key=piece.get("key"),
+            first_at=piece["first_at"],
+            last_at=piece["last_at"],
+            outcome=piece["ended"]["outcome"] if "ended" in piece else None,
+        )
+        if contact.key is None:
+            place = latest.get((contact.profile_id, contact.channel))
+            if place is not None and contact.first_at - whole[place].last_at < GAP:
+                whole[place] = _joined(whole[place], contact)
+                continue
+            latest[contact.profile_id, contact.channel] = len(whole)
+        whole.append(contact)
+    return sorted(whole, key=lambda one: (one.last_at, one.id), reverse=True)
+
+
+def _joined(first: Contact, second: Contact) -> Contact:
+    return Contact(
+        first.id,
+        first.profile_id,
+        first.channel,
+        None,
+        first.first_at,
+        max(first.last_at, second.last_at),
+        second.outcome or first.outcome,
+    )
+
+
+def _extend(pieces: dict[UUID, Document], action: Action) -> None:
+    """Adds an action to the piece it belongs to."""
+    named: Document = {"key": action.contact} if action.contact is not None else {"slot": (action.at - _EPOCH) // GAP}
+    id = _id(action.profile_id, action.channel, named)
+    piece = pieces.get(id)
+    if piece is None:
+        piece = pieces[id] = {
+            "profile_id": action.profile_id,
+            "fixed": {"channel": action.channel, **named},
+            "first_at": action.at,
+            "last_at": action.at,
+        }
+    elif action.at < piece["first_at"]:
+        piece["first_at"] = action.at
+    elif action.at > piece["last_at"]:
+        piece["last_at"] = action.at
+    if action.type == ENDED:
+        outcome = action.properties.get("outcome")
+        ended = {"order": Binary(action.position.packed()), "outcome": None if outcome is None else str(outcome)[:100]}
+        if "ended" not in piece or ended["order"] > piece["ended"]["order"]:
+            piece["ended"] = ended
+
+
+def _change(id: UUID, piece: Document) -> UpdateOne:
+    latest = {"last_at": piece["last_at"]} | ({"ended": piece["ended"]} if "ended" in piece else {})
+    return UpdateOne(
+        {"_id": id, "profile_id": piece["profile_id"]},
+        {"$min": {"first_at": piece["first_at"]}, "$max": latest, "$setOnInsert": piece["fixed"]},
+        upsert=True,
+    )
+
+
+def _id(profile_id: UUID, channel: str, named: Mapping[str, Any]) -> UUID:
+    text = f"{channel}\x1f{'key' if 'key' in named else 'slot'}\x1f{next(iter(named.values()))}"
+    return UUID(bytes=hashlib.blake2b(text.encode(), key=profile_id.bytes, digest_size=16).digest())

@@ -1,0 +1,63 @@
+"""Makes the projections anew from the actions, while servers go on recording.
+
+Fresh collections are filled from all actions, caught up with what was appended meanwhile, and put in the place of the
+old ones in one step each. Whoever projected into the old ones a moment before had appended first: the stream has it,
+and it is taken into account once more afterwards.
+"""
+
+from collections.abc import Callable
+
+from steadylight_server.core.mongo import Database
+from steadylight_server.timeline.contacts import ContactStore
+from steadylight_server.timeline.models import Action
+from steadylight_server.timeline.store import ActionStore, Appended
+from steadylight_server.timeline.types import TypeStore
+
+_CHUNK = 1_000
+_SUFFIX = ".rebuilt"
+
+
+async def rebuild(database: Database, on_progress: Callable[[int], None] = lambda done: None) -> int:
+    """Returns how many actions there were. `on_progress` is told how many are done so far."""
+    fresh = (ContactStore(database, suffix=_SUFFIX), TypeStore(database, suffix=_SUFFIX))
+    for store in fresh:
+        await store.drop()
+        await store.create_indexes()
+    actions = ActionStore(database)
+    async with actions.appended() as appended:
+        done = 0
+        chunk: list[Action] = []
+        async for action in actions.all():
+            chunk.append(action)
+            if len(chunk) == _CHUNK:
+                done += await _project(fresh, chunk)
+                on_progress(done)
+        done += await _project(fresh, chunk)
+        on_progress(done)
+        await _catch_up(database, appended, fresh)
+        current = (ContactStore(database), TypeStore(database))
+        for new, old in zip(fresh, current, strict=True):
+            await new.take_the_place_of(old)
+        await _catch_up(database, appended, current)
+    return done
+
+
+async def _project(stores: tuple[ContactStore, TypeStore], chunk: list[Action]) -> int:
+    """Empties the chunk into the stores; how many there were."""
+    count = len(chunk)
+    if count:
+        for store in stores:
+            await store.project(chunk)
+    chunk.clear()
+    return count
+
+
+async def _catch_up(database: Database, appended: Appended, stores: tuple[ContactStore, TypeStore]) -> None:
+    """Takes into account all that was appended until now."""
+    until = await database.moment()
+    chunk: list[Action] = []
+    while not appended.has_reached(until) and (action := await appended.next()):
+        chunk.append(action)
+        if len(chunk) == _CHUNK:
+            await _project(stores, chunk)
+    await _project(stores, chunk)

@@ -1,0 +1,61 @@
+"""Records actions and reads them back, for the customers that identity names."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from uuid import UUID
+
+from steadylight_server.core.errors import NotFound
+from steadylight_server.core.paging import Page, Window
+from steadylight_server.timeline.contacts import ContactStore, contacts, recent_pipeline
+from steadylight_server.timeline.models import Action, ActionFilter, Contact, Order, Outcome
+from steadylight_server.timeline.store import ActionStore, Appended
+from steadylight_server.timeline.types import TypeStore
+
+MOST_CONTACTS = 10
+# Pieces of keyless contacts are joined after they are read; three a contact is what a long call needs.
+_PIECES = 3 * MOST_CONTACTS
+
+
+class TimelineService:
+    """The only way to actions and contacts."""
+
+    def __init__(self, actions: ActionStore, contacts: ContactStore, types: TypeStore) -> None:
+        self._actions = actions
+        self._contacts = contacts
+        self._types = types
+
+    async def append(self, actions: Sequence[Action]) -> list[Outcome]:
+        """Stores what is new; one outcome per action, in order."""
+        return await self._actions.append(actions)
+
+    async def project(self, actions: Sequence[Action]) -> list[Action]:
+        """Brings the projections up to these actions; again is harmless. Returns the first action of each new type."""
+        await self._contacts.project(actions)
+        return await self._types.project(actions)
+
+    async def page(
+        self, profile_ids: Sequence[UUID], wanted: ActionFilter, order: Order, window: Window
+    ) -> Page[Action]:
+        """One part of the timeline of these profiles, in `order`."""
+        return await self._actions.page(profile_ids, wanted, order, window)
+
+    async def recent(self, profile_ids: Sequence[UUID], limit: int) -> tuple[list[Action], list[Contact]]:
+        """The newest `limit` actions and the latest MOST_CONTACTS contacts, newest first; one round trip."""
+        actions, pieces = await self._actions.recent(
+            profile_ids, limit, self._contacts.name, recent_pipeline(profile_ids, _PIECES)
+        )
+        return actions, contacts(pieces)[:MOST_CONTACTS]
+
+    async def action(self, id: UUID) -> Action:
+        """Raises NotFound."""
+        async for action in self._actions.by_ids([id]):
+            return action
+        raise NotFound("There is no such action.")
+
+    def by_ids(self, ids: Sequence[UUID]) -> AsyncIterator[Action]:
+        """Those that are stored, in no order."""
+        return self._actions.by_ids(ids)
+
+    def appended(self) -> AbstractAsyncContextManager[Appended]:
+        """What is appended from now on."""
+        return self._actions.appended()

@@ -1,0 +1,211 @@
+"""Actions in MongoDB. A ledger: appended to, never changed.
+
+actions   _id: action id · profile_id: its home, the shard key · order: 32 bytes that sort as (at, sequence, id) ·
+          facets: see below · channel · type · at · sequence · actor · identifiers: [{kind, value, assurance}] ·
+          properties · received_at · contact? · journey? · agent? · subject?: {kind, id} ·
+          claimed_at?: what the device's clock said, where `at` was corrected          index: timeline
+
+One multikey index, `(profile_id, facets, order)`, serves every combination of filters: `facets` lists, for each
+subset of channel, type and subject, the text that a query for that subset looks for. Every page is thus one run of
+neighbouring keys. Eight keys in one index cost less to write than eight indexes, and no combination scans.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+from bson.binary import Binary
+from pymongo import IndexModel
+from pymongo.errors import BulkWriteError
+
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.mongo import Database, Document, Inserts, Timestamp
+from steadylight_server.core.paging import Page, Position, Window
+from steadylight_server.core.stores import Kept, Store
+from steadylight_server.identity.models import Identifier
+from steadylight_server.timeline.models import Action, ActionFilter, Order, Outcome, Subject
+
+_DUPLICATE_KEY = 11000
+_FIRST = UUID(int=0)
+
+
+class ActionStore(Store):
+    """Appends and pages actions."""
+
+    collections = {"actions": Kept.LEDGER}
+    indexes = {"actions": [IndexModel([("profile_id", 1), ("facets", 1), ("order", 1)], name="timeline")]}
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._actions = self.collection("actions")
+
+    async def append(self, actions: Sequence[Action]) -> list[Outcome]:
+        """Stores what is new; one outcome per action, in order."""
+        try:
+            await self._actions.insert_many([document(action) for action in actions])
+        except BulkWriteError as error:
+            failed = {one["index"]: one["code"] for one in error.details["writeErrors"]}
+        else:
+            return [Outcome.STORED] * len(actions)
+        repeated = [actions[index].id for index, code in failed.items() if code == _DUPLICATE_KEY]
+        stored = {action.id: action async for action in self.by_ids(repeated)}
+
+        def outcome(index: int, action: Action) -> Outcome:
+            if index not in failed:
+                return Outcome.STORED
+            if failed[index] != _DUPLICATE_KEY:
+                return Outcome.RETRY
+            return Outcome.DUPLICATE if action.says_the_same_as(stored[action.id]) else Outcome.CONFLICT
+
+        return [outcome(index, action) for index, action in enumerate(actions)]
+
+    async def by_ids(self, ids: Sequence[UUID]) -> AsyncIterator[Action]:
+        """Those that are stored, in no order."""
+        for found in await self._actions.find({"_id": {"$in": list(ids)}}) if ids else ():
+            yield action(found)
+
+    async def all(self) -> AsyncIterator[Action]:
+        """Every action, in no order. For rebuilding projections, never for a request."""
+        async for found in self._actions.each({}):
+            yield action(found)
+
+    @asynccontextmanager
+    async def appended(self) -> AsyncIterator["Appended"]:
+        """What is appended from now on."""
+        async with self._actions.inserts() as inserts:
+            yield Appended(inserts)
+
+    async def page(
+        self, profile_ids: Sequence[UUID], wanted: ActionFilter, order: Order, window: Window
+    ) -> Page[Action]:
+        """One part of the timeline of these profiles."""
+        query, sort = page_query(profile_ids, wanted, order, window)
+        found = await self._actions.find(query, sort=sort, limit=window.limit + 1)
+        return Page.of([action(one) for one in found], window)
+
+    async def recent(
+        self, profile_ids: Sequence[UUID], limit: int, beside: str, pipeline: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[Action], list[Document]]:
+        """The newest actions of these profiles, and what `pipeline` finds in `beside`: one round trip for both."""
+        query, sort = page_query(profile_ids, ActionFilter(), Order.NEWEST_FIRST, Window(limit))
+        found = await self._actions.aggregate(
+            [
+                {"$match": query},
+                {"$sort": dict(sort)},
+                {"$limit": limit},
+                {"$unionWith": {"coll": beside, "pipeline": list(pipeline)}},
+            ]
+        )
+        return [action(one) for one in found if "order" in one], [one for one in found if "order" not in one]
+
+
+class Appended:
+    """A stream of new actions."""
+
+    def __init__(self, inserts: Inserts) -> None:
+        self._inserts = inserts
+
+    async def next(self) -> Action | None:
+        """The next action; None when there was none for a second. Raises Unavailable."""
+        found = await self._inserts.next()
+        return action(found) if found is not None else None
+
+    def has_reached(self, moment: Timestamp) -> bool:
+        """Whether everything appended up to that moment of `Database.moment` was given."""
+        return self._inserts.at is not None and self._inserts.at >= moment
+
+
+def page_query(
+    profile_ids: Sequence[UUID], wanted: ActionFilter, order: Order, window: Window
+) -> tuple[Document, list[tuple[str, int]]]:
+    """The query and sort of one page: an equality on each leading field of the index, a range on the last."""
+    forwards = (order is Order.OLDEST_FIRST) != window.backwards
+    low = [Position(wanted.since, 0, _FIRST).packed()] if wanted.since else []
+    high = [Position(wanted.until, 0, _FIRST).packed()] if wanted.until else []
+    earlier, later = (window.after, window.before) if order is Order.OLDEST_FIRST else (window.before, window.after)
+    span: Document = {}
+    if low:
+        span["$gte"] = Binary(low[0])
+    if high:
+        span["$lt"] = Binary(high[0])
+    if earlier and (not low or earlier.packed() >= low[0]):
+        span.pop("$gte", None)
+        span["$gt"] = Binary(earlier.packed())
+    if later and (not high or later.packed() < high[0]):
+        span["$lt"] = Binary(later.packed())
+    query: Document = {
+        "profile_id": profile_ids[0] if len(profile_ids) == 1 else {"$in": list(profile_ids)},
+        "facets": facet(wanted.channel, wanted.type, wanted.subject),
+    }
+    return query | ({"order": span} if span else {}), [("order", 1 if forwards else -1)]
+
+
+def facet(channel: str | None, type: str | None, subject: Subject | None) -> str:
+    """The text under which actions with these attributes are found; None leaves one open."""
+    about = f"{subject.kind}\x1f{subject.id}" if subject else ""
+    return f"{channel or ''}\x1e{type or ''}\x1e{about}"
+
+
+@lru_cache(maxsize=4096)
+def facets(channel: str, type: str, subject: Subject | None) -> list[str]:
+    """Every text under which an action is found: 4, or 8 with a subject."""
+    choices = product((channel, None), (type, None), (subject, None) if subject else (None,))
+    return [facet(*chosen) for chosen in choices]
+
+
+def document(action: Action) -> Document:
+    """An action as it is stored. What is absent takes no space."""
+    made: Document = {
+        "_id": action.id,
+        "profile_id": action.profile_id,
+        "order": Binary(action.position.packed()),
+        "facets": facets(action.channel, action.type, action.subject),
+        "channel": action.channel,
+        "type": action.type,
+        "at": action.at,
+        "sequence": action.sequence,
+        "actor": action.actor,
+        "identifiers": [
+            {"kind": kind, "value": value, "assurance": assurance.name} for kind, value, assurance in action.identifiers
+        ],
+        "properties": action.properties,
+        "received_at": action.received_at,
+    }
+    if action.contact is not None:
+        made["contact"] = action.contact
+    if action.journey is not None:
+        made["journey"] = action.journey
+    if action.agent is not None:
+        made["agent"] = action.agent
+    if action.subject is not None:
+        made["subject"] = {"kind": action.subject.kind, "id": action.subject.id}
+    if action.claimed_at is not None:
+        made["claimed_at"] = action.claimed_at
+    return made
+
+
+def action(document: Mapping[str, Any]) -> Action:
+    """A stored action."""
+    subject = document.get("subject")
+    return Action(
+        id=document["_id"],
+        sequence=document["sequence"],
+        type=document["type"],
+        at=document["at"],
+        channel=document["channel"],
+        profile_id=document["profile_id"],
+        identifiers=tuple(
+            Identifier(one["kind"], one["value"], Assurance[one["assurance"]]) for one in document["identifiers"]
+        ),
+        actor=document["actor"],
+        properties=document["properties"],
+        received_at=document["received_at"],
+        contact=document.get("contact"),
+        journey=document.get("journey"),
+        agent=document.get("agent"),
+        subject=Subject(subject["kind"], subject["id"]) if subject else None,
+        claimed_at=document.get("claimed_at"),
+    )

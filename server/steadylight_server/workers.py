@@ -1,0 +1,137 @@
+"""What runs beside requests: the sweeper of unfinished batches, and the fan-out of new actions to who follows them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+import structlog
+
+from steadylight_server.core.errors import SteadylightError, Unavailable
+from steadylight_server.ingest.service import Ingest
+from steadylight_server.timeline.models import Action
+from steadylight_server.timeline.service import TimelineService
+
+log = structlog.get_logger("steadylight.workers")
+
+# A follower this far behind is not reading; it is told so instead of filling the memory.
+_MOST_UNREAD = 1_000
+
+
+@asynccontextmanager
+async def sweeping(ingest: Ingest, *, every: float) -> AsyncIterator[None]:
+    """Finishes what crashed servers left half done, looking every so many seconds."""
+    task = asyncio.create_task(_sweep(ingest, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep(ingest: Ingest, every: float) -> None:
+    while True:
+        try:
+            if finished := await ingest.finish_old():
+                log.info("finished batches that were left half done", batches=finished)
+        except Unavailable:
+            log.warning("the database cannot be swept now; trying again", seconds=every)
+        except Exception:
+            log.exception("sweeping failed; trying again", seconds=every)
+        await asyncio.sleep(every)
+
+
+class Activity:
+    """New actions as they are appended, by any server. One change stream per process, open while somebody follows."""
+
+    def __init__(self, timeline: TimelineService) -> None:
+        self._timeline = timeline
+        self._followers: dict[UUID, set[_Follower]] = {}
+        self._pump: asyncio.Task[None] | None = None
+        self._is_open = asyncio.Event()
+
+    @property
+    def followers(self) -> int:
+        """How many follow somebody now."""
+        return len({follower for followers in self._followers.values() for follower in followers})
+
+    @asynccontextmanager
+    async def follow(self, profile_ids: Iterable[UUID]) -> AsyncIterator[AsyncIterator[Action]]:
+        """The actions of these profiles, as they come; none is missed once this is entered.
+
+        The iterator raises Unavailable when the stream is lost or its reader is too slow: read the timeline, and
+        follow again.
+        """
+        follower = _Follower()
+        ids = list(profile_ids)
+        for id in ids:
+            self._followers.setdefault(id, set()).add(follower)
+        try:
+            await self._ensure_open(follower)
+            yield follower.actions()
+        finally:
+            for id in ids:
+                self._followers[id].discard(follower)
+                if not self._followers[id]:
+                    del self._followers[id]
+            if not self._followers:
+                await self.close()
+
+    async def close(self) -> None:
+        """Gives the change stream back."""
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await pump
+
+    async def _ensure_open(self, follower: "_Follower") -> None:
+        """Returns when the stream is open. Raises Unavailable when it cannot be."""
+        if self._pump is None or self._pump.done():
+            self._is_open = asyncio.Event()
+            self._pump = asyncio.create_task(self._run(self._is_open))
+        opened = asyncio.create_task(self._is_open.wait())
+        await asyncio.wait({opened, self._pump}, return_when=asyncio.FIRST_COMPLETED)
+        opened.cancel()
+        if self._pump is None or self._pump.done():
+            raise Unavailable("New actions cannot be followed now. Try again shortly.")
+
+    async def _run(self, is_open: asyncio.Event) -> None:
+        try:
+            async with self._timeline.appended() as appended:
+                is_open.set()
+                while True:
+                    if action := await appended.next():
+                        for follower in self._followers.get(action.profile_id, ()):
+                            follower.give(action)
+        except Exception as error:
+            if not isinstance(error, SteadylightError):
+                log.exception("the stream of new actions broke")
+            for followers in self._followers.values():
+                for follower in followers:
+                    follower.end("The stream of new actions was lost. Read the timeline, and follow again.")
+
+
+class _Follower:
+    """What one subscription has not read yet."""
+
+    def __init__(self) -> None:
+        self._unread: asyncio.Queue[Action | str] = asyncio.Queue()
+
+    def give(self, action: Action) -> None:
+        if self._unread.qsize() < _MOST_UNREAD:
+            self._unread.put_nowait(action)
+        elif self._unread.qsize() == _MOST_UNREAD:
+            self.end("Too far behind. Read the timeline, and follow again.")
+
+    def end(self, why: str) -> None:
+        self._unread.put_nowait(why)
+
+    async def actions(self) -> AsyncIterator[Action]:
+        while True:
+            match await self._unread.get():
+                case str() as why:
+                    raise Unavailable(why)
+                case action:
+                    yield action

@@ -1,0 +1,127 @@
+"""A real MongoDB for the whole session, and real servers on it. Everything listens on loopback or a Unix socket only."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import httpx
+import pymongo
+import pytest
+import uvicorn
+from steadylight_server.access.models import ChannelKind
+from steadylight_server.access.service import AccessService
+from steadylight_server.access.store import AccessStore
+from steadylight_server.app import create_app
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.config import Settings
+from steadylight_server.core.embedded import EmbeddedDatabase
+from steadylight_server.core.mongo import Database
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
+    """A real database, with mongod's own test commands, so that a test can make it fail."""
+    directory = tmp_path_factory.mktemp("mongod")
+    with EmbeddedDatabase.start(directory, parameters={"enableTestCommands": "1"}) as database:
+        yield database
+
+
+class LiveServer:
+    """The real application under uvicorn, in a thread of this process, on a database of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.mongodb_uri is not None
+        self.settings = settings
+        self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+            settings.mongodb_uri, tz_aware=True, uuidRepresentation="standard"
+        )
+        self.database = self.client[settings.database]
+        app = create_app(settings)
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        self.url = "http://127.0.0.1:{}".format(self._server.servers[0].sockets[0].getsockname()[1])
+        self.admin_key = self._access("key", None)
+
+    def key(
+        self, channel: str, kind: str = "SELF_SERVICE", *, highest: str | None = None, scopes: Any = None
+    ) -> str:
+        """A key of the channel, which is registered if need be."""
+        return self._access("key", channel, kind, highest, scopes)
+
+    def revoke(self, key: str) -> None:
+        """Ends a key now."""
+        self._access("revoke", key.split("_")[1])
+
+    def graphql(
+        self, query: str, variables: dict[str, Any] | None = None, key: str | None = None
+    ) -> dict[str, Any]:
+        """The whole answer to one request, as JSON."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        body = {"query": query, "variables": variables or {}}
+        response = httpx.post(f"{self.url}/graphql", json=body, headers=headers, timeout=20)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def stop(self) -> None:
+        """Shuts down as SIGTERM does, and drops the database."""
+        self._server.should_exit = True
+        self._thread.join(15)
+        assert not self._thread.is_alive(), "the server did not stop"
+        self.client.drop_database(self.settings.database)
+        self.client.close()
+
+    def _access(self, what: str, *given: Any) -> str:
+        async def run() -> str:
+            assert self.settings.mongodb_uri is not None
+            database = Database(self.settings.mongodb_uri, self.settings.database)
+            access = AccessService(AccessStore(database))
+            try:
+                if what == "revoke":
+                    await access.revoke(given[0])
+                    return ""
+                channel, kind, highest, scopes = (*given, None, None, None)[:4]
+                if channel is not None and channel not in {one.name for one in await access.channels()}:
+                    cap = Assurance[highest] if highest else None
+                    await access.add_channel(channel, ChannelKind(kind), highest_assurance=cap)
+                return (await access.add_key(channel, scopes=scopes))[1]
+            finally:
+                await database.close()
+
+        return anyio.run(run)
+
+
+def settings_for(mongod: EmbeddedDatabase, **given: Any) -> Settings:
+    """Settings with a database of their own on the session's mongod."""
+    return Settings(mongodb_uri=mongod.uri, database=f"test-{uuid4().hex[:12]}", log_level="error", **given)
+
+
+@pytest.fixture
+def server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
+    """A server with nothing in it."""
+    live = LiveServer(settings_for(mongod, key_cache_seconds=0))
+    yield live
+    live.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
+    """A server for all tests of a module, which must not look at more than they made."""
+    live = LiveServer(settings_for(mongod, key_cache_seconds=0))
+    yield live
+    live.stop()

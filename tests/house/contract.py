@@ -1,0 +1,35 @@
+"""The committed contract beside the one the code makes; `python -m tests.house.contract` writes the former."""
+
+from pathlib import Path
+
+from steadylight import _operations
+from steadylight_server.api import schema
+
+FOLDER = Path(__file__).parents[2] / "schema"
+SCHEMA = FOLDER / "schema.graphql"
+OPERATIONS = FOLDER / "operations"
+
+
+def made() -> dict[Path, str]:
+    """Text by file: the schema as the server prints it, each operation as the SDK sends it."""
+    operations = {OPERATIONS / f"{name}.graphql": text for name, text in _operations.OPERATIONS.items()}
+    return {SCHEMA: schema.printed().strip() + "\n"} | operations
+
+
+def committed() -> dict[Path, str]:
+    """Text by file, as it stands in the repository."""
+    return {file: file.read_text() for file in [SCHEMA, *OPERATIONS.glob("*.graphql")] if file.exists()}
+
+
+def write() -> None:
+    """Makes the repository's files what the code makes; a file that nothing makes any more goes."""
+    for file in committed().keys() - made().keys():
+        file.unlink()
+    for file, text in made().items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+if __name__ == "__main__":
+    write()
+    print(f"Wrote {len(made())} files under {FOLDER.name}/.")

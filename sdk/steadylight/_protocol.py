@@ -165,20 +165,19 @@ def delivery(source: Source, options: Options, *, until: float | None = None, pa
             try:
                 judgement = judge(answer, len(batch), options.now())
             except (Invalid, TooComplex) as error:
-                again.pop()
                 middle = len(batch) // 2
-                if middle:
-                    again += [batch[middle:], batch[:middle]]
-                else:
+                if not middle:
                     source.settle(batch, _refusal(batch[0], error))
+                again.pop()
+                again += [half for half in (batch[middle:], batch[:middle]) if middle]
             except SteadylightError as error:
                 if not patient and isinstance(error, Unauthenticated | Forbidden):
                     raise
                 source.failed(error, batch)
                 yield _shorter(backoff.after(error), _left(until, options))
             else:
-                again.pop()
                 source.settle(batch, judgement)
+                again.pop()
                 if set(judgement.letters) != {"R"}:
                     backoff.reset()
                 if "R" in judgement.letters:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from . import _process
 from ._errors import SteadylightError
 from ._options import Options
-from ._protocol import Request, Sleep, delivery
+from ._protocol import Idle, Request, Sleep, Step, delivery
 from ._recorder import Recorder, log
 from ._transport import AsyncTransport
 
@@ -128,7 +128,7 @@ class TaskDelivery:
     async def _run(self) -> None:
         playing = delivery(self._recorder, self._options)
         try:
-            step = next(playing)
+            step: Step = Idle()  # The very first action waits for company too.
             while not self._is_closed:
                 answer = None
                 if isinstance(step, Request):

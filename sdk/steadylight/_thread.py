@@ -9,7 +9,7 @@ import time
 
 from . import _process
 from ._options import Options
-from ._protocol import Request, Sleep, delivery
+from ._protocol import Idle, Request, Sleep, Step, delivery
 from ._recorder import Recorder, log
 from ._transport import BlockingTransport
 
@@ -57,6 +57,8 @@ class ThreadDelivery:
         with self._changed:
             self._hurries += 1
             self._flushing += 1
+            if self._thread is None and left() and not self._is_closed:
+                self._start()
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._is_closed or not left(contact), timeout)
             self._flushing -= 1
@@ -88,7 +90,7 @@ class ThreadDelivery:
     def _run(self) -> None:
         playing = delivery(self._recorder, self._options)
         try:
-            step = next(playing)
+            step: Step = Idle()  # The very first action waits for company too.
             while not self._is_closed:
                 answer = None
                 if isinstance(step, Request):

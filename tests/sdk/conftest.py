@@ -1,7 +1,7 @@
 """Both clients through one fixture: a test calls the same verbs, and awaits `done(...)` of what reads."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -15,23 +15,13 @@ Connect = Callable[..., Light]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    yield Server()
+def server() -> Server:
+    return Server()
 
 
 async def done(value: Any) -> Any:
     """What a verb of either client brings."""
     return await value if inspect.isawaitable(value) else value
-
-
-@pytest.fixture(name="done")
-def done_fixture() -> Callable[[Any], Awaitable[Any]]:
-    return done
 
 
 @pytest.fixture(params=[Client, AsyncClient], ids=["blocking", "async"])

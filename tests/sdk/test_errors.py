@@ -30,7 +30,9 @@ def test_a_code_of_a_newer_server_is_the_base_with_that_code() -> None:
 
 
 def test_the_module_draws_every_class() -> None:
-    classes = {name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__}
+    classes = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__
+    }
 
     assert {line.split()[0] for line in (errors.__doc__ or "").splitlines()[2:] if line} == classes
 

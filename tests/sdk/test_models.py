@@ -29,7 +29,15 @@ def test_a_time_without_zone_is_none() -> None:
 
 def test_fields_of_a_newer_server_are_ignored() -> None:
     action = Action.model_validate(
-        {"id": "a", "type": "t", "at": "2026-11-22T00:00:00Z", "channel": "web", "actor": "SYSTEM", "sequence": 1, "new": 1}
+        {
+            "id": "a",
+            "type": "t",
+            "at": "2026-11-22T00:00:00Z",
+            "channel": "web",
+            "actor": "SYSTEM",
+            "sequence": 1,
+            "new": 1,
+        }
     )
 
     assert "new" not in action.model_dump()

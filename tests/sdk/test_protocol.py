@@ -159,7 +159,9 @@ def test_no_repr_shows_the_actions() -> None:
 def test_a_batch_is_stamped_when_it_is_sent(options: Options, clock: Clock) -> None:
     step = recording([Entry("a", None, b'{"id":"a"}')], options, 5.0)
 
-    assert asked(step)["variables"] == {"input": {"batch": {"sent_at": "2026-11-22T00:00:00.000Z", "actions": [{"id": "a"}]}}}
+    assert asked(step)["variables"] == {
+        "input": {"batch": {"sent_at": "2026-11-22T00:00:00.000Z", "actions": [{"id": "a"}]}}
+    }
     assert asked(step)["operationName"] == "RecordActions"
 
 

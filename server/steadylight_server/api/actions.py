@@ -185,7 +185,9 @@ class ActionMutations:
     @strawberry.mutation(description="Records one action: for front ends. An SDK records in bulk.")
     async def record_action(self, info: Info, input: RecordActionInput) -> RecordActionPayload:
         answer = await _record(info, {"sent_at": written(now()), "actions": [_raw(input)]})
-        return RecordActionPayload(verdict=_verdict(answer.verdicts[0]), warnings=_warnings(answer), token=answer.token)
+        stored = Verdict(index=0, action_id=str(input.id), verdict=answer.kinds[0], code=None, message=None)
+        verdict = _verdict(answer.exceptions[0]) if answer.exceptions else stored
+        return RecordActionPayload(verdict=verdict, warnings=_warnings(answer), token=answer.token)
 
 
 async def _record(info: Info, batch: object) -> Answer:
@@ -199,7 +201,7 @@ def verdict_batch(answer: Answer) -> dict[str, Any]:
     """As verdicts.schema.json says."""
     return {
         **{kind.value.lower(): answer.count(kind) for kind in VerdictKind},
-        "verdicts": "".join(_LETTER[one.kind] for one in answer.verdicts),
+        "verdicts": "".join([_LETTER[kind] for kind in answer.kinds]),
         "exceptions": [
             {"index": one.index, "id": one.id, "verdict": one.kind.value, "code": one.code, "message": one.message}
             for one in answer.exceptions

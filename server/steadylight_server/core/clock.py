@@ -13,4 +13,5 @@ def now() -> datetime:
 
 def in_milliseconds(at: datetime) -> datetime:
     """`at` with the microseconds that a BSON date cannot hold cut off."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    over = at.microsecond % 1000
+    return at.replace(microsecond=at.microsecond - over) if over else at

@@ -16,7 +16,7 @@ import sys
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>; survives exec
 
 
-def main() -> None:
+def main() -> None:  # pragma: no cover (in a process of its own; the tests run it there)
     """Becomes PROGRAM, with as many open files as the hard limit allows. Exits 1 if the parent is gone already."""
     parent, program = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":

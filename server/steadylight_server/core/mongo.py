@@ -25,10 +25,12 @@ from pymongo.errors import (
     WriteConcernError,
     WTimeoutError,
 )
+from pymongo.monitoring import ConnectionPoolListener
 from pymongo.operations import UpdateOne
 from pymongo.read_concern import ReadConcern
 from pymongo.results import InsertManyResult
 
+from steadylight_server.core import metrics
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.errors import Unavailable
 
@@ -65,6 +67,28 @@ def _is_transient(error: BaseException | None) -> bool:
     return isinstance(error, PyMongoError) and (
         error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError")
     )
+
+
+class _Pool(ConnectionPoolListener):
+    """Shows the pool to operators: how many connections are open, and how many of them are in use."""
+
+    def connection_created(self, event: object) -> None:
+        metrics.pool_changed("open", 1)
+
+    def connection_closed(self, event: object) -> None:
+        metrics.pool_changed("open", -1)
+
+    def connection_checked_out(self, event: object) -> None:
+        metrics.pool_changed("in_use", 1)
+
+    def connection_checked_in(self, event: object) -> None:
+        metrics.pool_changed("in_use", -1)
+
+    def _unused(self, event: object) -> None:
+        """What else the driver tells."""
+
+    pool_created = pool_ready = pool_cleared = pool_closed = _unused
+    connection_ready = connection_check_out_started = connection_check_out_failed = _unused
 
 
 class Collection:
@@ -213,6 +237,7 @@ class Database:
             serverSelectionTimeoutMS=int(PATIENCE * 1000),
             connectTimeoutMS=int(PATIENCE * 1000),
             timeoutMS=int(PATIENCE * 2 * 1000),
+            event_listeners=[_Pool()],
         )
         self.raw = self.client.get_database(name, write_concern=MAJORITY, read_concern=ReadConcern("majority"))
 

@@ -32,7 +32,7 @@ class Position:
 
     def packed(self) -> bytes:
         """32 bytes that sort as the position does: an index on them pages by one range of one field."""
-        return _LAYOUT.pack((self.at - _EPOCH) // _MILLISECOND + _OFFSET, self.sequence, self.id.bytes)
+        return packed(self.at, self.sequence, self.id.bytes)
 
     def cursor(self) -> str:
         """Opaque text for a client."""
@@ -46,6 +46,13 @@ class Position:
             return cls(_EPOCH + (at - _OFFSET) * _MILLISECOND, sequence, UUID(bytes=id))
         except (binascii.Error, struct.error, ValueError, OverflowError) as error:
             raise Invalid("The cursor is not one of ours. Pass on what pageInfo or an edge gave you.") from error
+
+
+def packed(at: datetime, sequence: int, id: bytes) -> bytes:
+    """`Position.packed` without making a position: what is done 500 times a batch."""
+    since = at - _EPOCH
+    milliseconds = since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
+    return _LAYOUT.pack(milliseconds + _OFFSET, sequence, id)
 
 
 @dataclass(frozen=True)

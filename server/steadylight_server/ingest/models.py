@@ -87,13 +87,13 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one action; `code` and `message` say why where it was not stored."""
+    """What became of one action that is not stored, and why. `id` is None where it could not be read."""
 
     index: int
     id: str | None
     kind: VerdictKind
-    code: str | None = None
-    message: str | None = None
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -107,25 +107,22 @@ class Warning:
 
 @dataclass(frozen=True)
 class Answer:
-    """Verdicts in the order of the batch, and a token for whoever wants to read what was written."""
+    """A verdict for each action of the batch, in its order: what it is for all, the whole of it for the exceptions."""
 
-    verdicts: Sequence[Verdict]
+    kinds: Sequence[VerdictKind]
+    exceptions: Sequence[Verdict]
     warnings: Sequence[Warning]
     token: str | None
 
     def count(self, kind: VerdictKind) -> int:
         """How many actions met with that verdict."""
-        return sum(verdict.kind is kind for verdict in self.verdicts)
-
-    @property
-    def exceptions(self) -> list[Verdict]:
-        """Those that were refused or should be sent again."""
-        return [verdict for verdict in self.verdicts if verdict.kind in (VerdictKind.REFUSED, VerdictKind.RETRY)]
+        return self.kinds.count(kind)
 
 
 @dataclass(frozen=True)
 class Refusal:
     """Why one action cannot be taken."""
 
-    code: Literal["INVALID", "CONFLICT", "FORBIDDEN"]
+    id: str | None
+    code: Literal["INVALID"]
     message: str

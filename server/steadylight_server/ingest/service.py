@@ -14,6 +14,7 @@ Duplicates are projected again, so that what a crash left half done is whole bef
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from uuid import UUID
 
 from steadylight_server.access.models import Scope, Viewer
@@ -31,7 +32,9 @@ from steadylight_server.ingest.store import Intent, IntentStore
 from steadylight_server.timeline.models import Action, Outcome, Subject
 from steadylight_server.timeline.service import TimelineService
 
-_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_EARLIEST = 1900  # the year; what is older is a mistake, and too close to the first day that a date can hold
+
+_asserted = itemgetter("kind", "value", "assurance")
 
 
 class Ingest:
@@ -71,8 +74,8 @@ class Ingest:
             actions = [desk.action(draft, profiles[draft.home.key]) for draft in drafts]
             outcomes, fresh = await self._keep(actions)
             moment = session.moment
-        verdicts = _verdicts(batch["actions"], placed, outcomes)
-        return Answer(verdicts, _warnings(fresh, verdicts), self._token(moment))
+        kinds, exceptions = _verdicts(placed, outcomes)
+        return Answer(kinds, exceptions, _warnings(fresh, placed), self._token(moment))
 
     async def finish_old(self) -> int:
         """Finishes batches that a crash left half done; returns how many."""
@@ -119,7 +122,7 @@ class _Desk:
         self._channel = channel
         self._received_at = received_at
         self._skew = skew
-        self._latest = received_at + shape.FUTURE_TOLERANCE
+        self._latest = received_at + shape.FUTURE_TOLERANCE - skew
         self._kinds = identity.kinds
         self._capped = {level.name: viewer.cap(level) for level in Assurance}
         self._homes: dict[object, Home | None] = {}
@@ -127,15 +130,15 @@ class _Desk:
     def place(self, action: ActionInput) -> _Draft | Refusal:
         """Where the action belongs, or why it belongs nowhere."""
         at = action["at"]
-        if at < _EARLIEST:
-            return Refusal("INVALID", "at: before 1900")
+        if at.year < _EARLIEST:
+            return _refused(action, f"at: before {_EARLIEST}")
         at = in_milliseconds(at.astimezone(UTC))
-        if at > self._latest - self._skew:
-            return Refusal("INVALID", "at: ahead of the server's clock by more than 5 minutes")
+        if at > self._latest:
+            return _refused(action, "at: ahead of the server's clock by more than 5 minutes")
         home = self._home(action)
         if home is None:
-            return Refusal(
-                "INVALID",
+            return _refused(
+                action,
                 "identifiers: none reaches the bar of its kind. Prove one, or give the contact in which it was claimed",
             )
         return _Draft(action, at, home)
@@ -164,13 +167,16 @@ class _Desk:
 
     def _home(self, action: ActionInput) -> Home | None:
         """A batch has few customers and many actions of each, so each customer is worked out once."""
-        given = action.get("identifiers", [])
         contact = action.get("contact")
-        who = (contact, *[(one["kind"], one["value"], one["assurance"]) for one in given])
-        if who not in self._homes:
-            identifiers = [Identifier(one["kind"], one["value"], self._capped[one["assurance"]]) for one in given]
-            self._homes[who] = self._kinds.home(identifiers, channel=self._channel, contact=contact)
-        return self._homes[who]
+        given = tuple(map(_asserted, action.get("identifiers", ())))
+        if (given, contact) not in self._homes:
+            identifiers = [Identifier(kind, value, self._capped[level]) for kind, value, level in given]
+            self._homes[given, contact] = self._kinds.home(identifiers, channel=self._channel, contact=contact)
+        return self._homes[given, contact]
+
+
+def _refused(action: ActionInput, message: str) -> Refusal:
+    return Refusal(str(action["id"]), "INVALID", message)
 
 
 def _channel(viewer: Viewer) -> str:
@@ -182,36 +188,45 @@ def _channel(viewer: Viewer) -> str:
     return viewer.channel
 
 
-def _verdicts(raw: Sequence[object], placed: Iterable[_Draft | Refusal], outcomes: Iterable[Outcome]) -> list[Verdict]:
-    """One for each action of the batch, in its order."""
+_KINDS = {
+    Outcome.STORED: VerdictKind.STORED,
+    Outcome.DUPLICATE: VerdictKind.DUPLICATE,
+    Outcome.CONFLICT: VerdictKind.REFUSED,
+    Outcome.RETRY: VerdictKind.RETRY,
+}
+_REASONS = {
+    Outcome.CONFLICT: ("CONFLICT", "An action with this id is stored already and says something else"),
+    Outcome.RETRY: ("UNAVAILABLE", "Not stored this time; send it again"),
+}
+
+
+def _verdicts(
+    placed: Sequence[_Draft | Refusal], outcomes: Iterable[Outcome]
+) -> tuple[list[VerdictKind], list[Verdict]]:
+    """The verdict on each action of the batch, and in full those on what is not stored."""
+    kinds: list[VerdictKind] = []
+    exceptions: list[Verdict] = []
     coming = iter(outcomes)
-    return [
-        _refused(index, raw[index], one) if isinstance(one, Refusal) else _verdict(index, one, next(coming))
-        for index, one in enumerate(placed)
-    ]
+    for index, one in enumerate(placed):
+        if isinstance(one, Refusal):
+            kinds.append(VerdictKind.REFUSED)
+            exceptions.append(Verdict(index, one.id, VerdictKind.REFUSED, one.code, one.message))
+            continue
+        outcome = next(coming)
+        kinds.append(_KINDS[outcome])
+        if outcome in _REASONS:
+            exceptions.append(Verdict(index, str(one.input["id"]), _KINDS[outcome], *_REASONS[outcome]))
+    return kinds, exceptions
 
 
-def _refused(index: int, raw: object, refusal: Refusal) -> Verdict:
-    id = raw.get("id") if isinstance(raw, dict) else None
-    return Verdict(index, id if isinstance(id, str) else None, VerdictKind.REFUSED, refusal.code, refusal.message)
-
-
-def _verdict(index: int, draft: _Draft, outcome: Outcome) -> Verdict:
-    id = str(draft.input["id"])
-    if outcome is Outcome.CONFLICT:
-        message = "An action with this id is stored already and says something else"
-        return Verdict(index, id, VerdictKind.REFUSED, "CONFLICT", message)
-    if outcome is Outcome.RETRY:
-        return Verdict(index, id, VerdictKind.RETRY, "UNAVAILABLE", "Not stored this time; send it again")
-    return Verdict(index, id, VerdictKind(outcome))
-
-
-def _warnings(fresh: Iterable[Action], verdicts: Sequence[Verdict]) -> list[Warning]:
+def _warnings(fresh: Sequence[Action], placed: Sequence[_Draft | Refusal]) -> list[Warning]:
     """A type that nobody ever used may be a slip of the pen."""
-    index = {verdict.id: verdict.index for verdict in reversed(verdicts)}
+    if not fresh:
+        return []
+    index = {one.input["id"]: index for index, one in enumerate(placed) if isinstance(one, _Draft)}
     return sorted(
         (
-            Warning(index[str(action.id)], "NEW_TYPE", f"First action of the type {action.type!r}: is it spelt right?")
+            Warning(index[action.id], "NEW_TYPE", f"First action of the type {action.type!r}: is it spelt right?")
             for action in fresh
         ),
         key=lambda warning: warning.index,

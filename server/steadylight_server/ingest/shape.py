@@ -1,6 +1,6 @@
 """The first step of ingest: which of these actions have the right shape, and why the others have not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,7 +68,7 @@ def actions(raw: Sequence[Any]) -> list[ActionInput | Refusal]:
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False, include_context=False):
             index = int(one["loc"][0])
-            bad.setdefault(index, Refusal("INVALID", _line(one["loc"][1:], one["msg"])))
+            bad.setdefault(index, Refusal(_id(raw[index]), "INVALID", _line(one["loc"][1:], one["msg"])))
         good = iter(_actions.validate_python([one for index, one in enumerate(raw) if index not in bad]))
     return [bad[index] if index in bad else _bounded(next(good)) for index in range(len(raw))]
 
@@ -77,38 +77,48 @@ def _bounded(action: ActionInput) -> ActionInput | Refusal:
     """The bounds that a type cannot state."""
     properties = action.get("properties")
     if properties and (why := _property_fault(properties)):
-        return Refusal("INVALID", f"properties: {why}")
+        return Refusal(str(action["id"]), "INVALID", f"properties: {why}")
     if len(action.get("identifiers", ())) > MOST_IDENTIFIERS:
-        return Refusal("INVALID", f"identifiers: at most {MOST_IDENTIFIERS}")
+        return Refusal(str(action["id"]), "INVALID", f"identifiers: at most {MOST_IDENTIFIERS}")
     if "agent" in action and action.get("actor", "CUSTOMER") != "AGENT":
-        return Refusal("INVALID", "agent: only an action whose actor is AGENT has one")
+        return Refusal(str(action["id"]), "INVALID", "agent: only an action whose actor is AGENT has one")
     return action
 
 
 def _property_fault(properties: Mapping[str, Any]) -> str | None:
-    if len(orjson.dumps(properties)) > MOST_PROPERTY_BYTES:
+    written = orjson.dumps(properties)
+    if len(written) > MOST_PROPERTY_BYTES:
         return f"at most {MOST_PROPERTY_BYTES:,} bytes as JSON"
-    return _fault(properties, DEEPEST_PROPERTIES)
+    if b"\\u0000" in written and _has_nul_in_a_name(properties):
+        return "names must not contain the character NUL"
+    return _fault(properties.values(), DEEPEST_PROPERTIES)
 
 
-def _fault(value: object, depth: int) -> str | None:
-    """What MongoDB could not hold, or what is nested too deeply."""
-    if isinstance(value, dict):
-        if any("\0" in key for key in value):
-            return "names must not contain the character NUL"
-        inner: Any = value.values()
-    elif isinstance(value, list):
-        inner = value
-    elif type(value) is int and not -_INT64 <= value < _INT64:
-        return "whole numbers have at most 64 bits"
-    else:
-        return None
-    if depth == 0:
-        return f"at most {DEEPEST_PROPERTIES} levels deep"
-    for one in inner:
-        if type(one) is not str and (fault := _fault(one, depth - 1)):
+def _fault(values: Iterable[object], deepest: int) -> str | None:
+    """What is nested too deeply, or what MongoDB could not hold. Most values are flat and are passed over at once."""
+    for value in values:
+        kind = type(value)
+        if kind is str or kind is float or kind is bool or value is None:
+            continue
+        if kind is int:
+            if not -_INT64 <= value < _INT64:  # type: ignore[operator]
+                return "whole numbers have at most 64 bits"
+        elif deepest == 1:
+            return f"at most {DEEPEST_PROPERTIES} levels deep"
+        elif fault := _fault(value.values() if isinstance(value, dict) else value, deepest - 1):  # type: ignore[arg-type]
             return fault
     return None
+
+
+def _has_nul_in_a_name(value: object) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in name or _has_nul_in_a_name(inner) for name, inner in value.items())
+    return isinstance(value, list) and any(_has_nul_in_a_name(inner) for inner in value)
+
+
+def _id(raw: object) -> str | None:
+    id = raw.get("id") if isinstance(raw, dict) else None
+    return id[:36] if isinstance(id, str) else None
 
 
 def _reason(error: ValidationError) -> str:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from bson.binary import Binary
 from pymongo import IndexModel, UpdateOne
 
 from steadylight_server.core.mongo import Database, Document
@@ -26,6 +25,7 @@ from steadylight_server.timeline.models import Action, Contact
 GAP = timedelta(minutes=30)
 ENDED = "contact.ended"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Place = tuple[UUID, str, str | None, int | None]  # profile, channel, and key or slot: one stored piece of a contact
 
 
 class ContactStore(Store):
@@ -45,11 +45,12 @@ class ContactStore(Store):
 
     async def project(self, actions: Iterable[Action]) -> None:
         """Takes the actions into account; doing so again changes nothing."""
-        pieces: dict[UUID, Document] = {}
+        pieces: dict[_Place, Document] = {}
         for action in actions:
-            _extend(pieces, action)
+            place = (action.profile_id, action.channel, action.contact, _slot(action))
+            _extend(pieces.setdefault(place, {}), action)
         if pieces:
-            await self._contacts.bulk_write([_change(id, piece) for id, piece in pieces.items()])
+            await self._contacts.bulk_write([_change(place, piece) for place, piece in pieces.items()])
 
 
 def recent_pipeline(profile_ids: Sequence[UUID], limit: int) -> list[Mapping[str, Any]]:
@@ -97,38 +98,33 @@ def _joined(first: Contact, second: Contact) -> Contact:
     )
 
 
-def _extend(pieces: dict[UUID, Document], action: Action) -> None:
-    """Adds an action to the piece it belongs to."""
-    named: Document = {"key": action.contact} if action.contact is not None else {"slot": (action.at - _EPOCH) // GAP}
-    id = _id(action.profile_id, action.channel, named)
-    piece = pieces.get(id)
-    if piece is None:
-        piece = pieces[id] = {
-            "profile_id": action.profile_id,
-            "fixed": {"channel": action.channel, **named},
-            "first_at": action.at,
-            "last_at": action.at,
-        }
-    elif action.at < piece["first_at"]:
-        piece["first_at"] = action.at
-    elif action.at > piece["last_at"]:
-        piece["last_at"] = action.at
+def _slot(action: Action) -> int | None:
+    return (action.at - _EPOCH) // GAP if action.contact is None else None
+
+
+def _extend(piece: Document, action: Action) -> None:
+    """Takes one more action into a piece of a contact."""
+    piece["first_at"] = min(action.at, piece.get("first_at", action.at))
+    piece["last_at"] = max(action.at, piece.get("last_at", action.at))
     if action.type == ENDED:
         outcome = action.properties.get("outcome")
-        ended = {"order": Binary(action.position.packed()), "outcome": None if outcome is None else str(outcome)[:100]}
+        ended = {"order": action.position.packed(), "outcome": None if outcome is None else str(outcome)[:100]}
         if "ended" not in piece or ended["order"] > piece["ended"]["order"]:
             piece["ended"] = ended
 
 
-def _change(id: UUID, piece: Document) -> UpdateOne:
-    latest = {"last_at": piece["last_at"]} | ({"ended": piece["ended"]} if "ended" in piece else {})
+def _change(place: _Place, piece: Document) -> UpdateOne:
+    profile_id, channel, key, slot = place
+    latest = {name: piece[name] for name in ("last_at", "ended") if name in piece}
+    fixed = {"channel": channel, **({"slot": slot} if key is None else {"key": key})}
     return UpdateOne(
-        {"_id": id, "profile_id": piece["profile_id"]},
-        {"$min": {"first_at": piece["first_at"]}, "$max": latest, "$setOnInsert": piece["fixed"]},
+        {"_id": _id(place), "profile_id": profile_id},
+        {"$min": {"first_at": piece["first_at"]}, "$max": latest, "$setOnInsert": fixed},
         upsert=True,
     )
 
 
-def _id(profile_id: UUID, channel: str, named: Mapping[str, Any]) -> UUID:
-    text = f"{channel}\x1f{'key' if 'key' in named else 'slot'}\x1f{next(iter(named.values()))}"
+def _id(place: _Place) -> UUID:
+    profile_id, channel, key, slot = place
+    text = f"{channel}\x1fslot\x1f{slot}" if key is None else f"{channel}\x1fkey\x1f{key}"
     return UUID(bytes=hashlib.blake2b(text.encode(), key=profile_id.bytes, digest_size=16).digest())

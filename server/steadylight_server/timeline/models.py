@@ -1,6 +1,6 @@
 """Actions and contacts, as the rest of the server sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -35,7 +35,7 @@ class Action(NamedTuple):
     at: datetime
     channel: str
     profile_id: UUID
-    identifiers: Sequence[Identifier]
+    identifiers: tuple[Identifier, ...]
     actor: str
     properties: Mapping[str, Any]
     received_at: datetime

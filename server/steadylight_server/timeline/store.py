@@ -17,13 +17,13 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from bson.binary import Binary
+from bson.binary import UUID_SUBTYPE, Binary
 from pymongo import IndexModel
 from pymongo.errors import BulkWriteError
 
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document, Inserts, Timestamp
-from steadylight_server.core.paging import Page, Position, Window
+from steadylight_server.core.paging import Page, Position, Window, packed
 from steadylight_server.core.stores import Kept, Store
 from steadylight_server.identity.models import Identifier
 from steadylight_server.timeline.models import Action, ActionFilter, Order, Outcome, Subject
@@ -128,14 +128,14 @@ def page_query(
     earlier, later = (window.after, window.before) if order is Order.OLDEST_FIRST else (window.before, window.after)
     span: Document = {}
     if low:
-        span["$gte"] = Binary(low[0])
+        span["$gte"] = low[0]
     if high:
-        span["$lt"] = Binary(high[0])
+        span["$lt"] = high[0]
     if earlier and (not low or earlier.packed() >= low[0]):
         span.pop("$gte", None)
-        span["$gt"] = Binary(earlier.packed())
+        span["$gt"] = earlier.packed()
     if later and (not high or later.packed() < high[0]):
-        span["$lt"] = Binary(later.packed())
+        span["$lt"] = later.packed()
     query: Document = {
         "profile_id": profile_ids[0] if len(profile_ids) == 1 else {"$in": list(profile_ids)},
         "facets": facet(wanted.channel, wanted.type, wanted.subject),
@@ -156,12 +156,23 @@ def facets(channel: str, type: str, subject: Subject | None) -> list[str]:
     return [facet(*chosen) for chosen in choices]
 
 
+# A batch has many actions of few customers. What is the same in all of these is worked out once: the driver takes 3 µs
+# to encode a UUID and 0.5 µs for a Binary.
+_binary = lru_cache(maxsize=65_536)(Binary.from_uuid)
+
+
+@lru_cache(maxsize=4096)
+def _identifiers(identifiers: tuple[Identifier, ...]) -> list[Document]:
+    return [{"kind": kind, "value": value, "assurance": assurance.name} for kind, value, assurance in identifiers]
+
+
 def document(action: Action) -> Document:
     """An action as it is stored. What is absent takes no space."""
+    id = action.id.bytes
     made: Document = {
-        "_id": action.id,
-        "profile_id": action.profile_id,
-        "order": Binary(action.position.packed()),
+        "_id": Binary(id, UUID_SUBTYPE),
+        "profile_id": _binary(action.profile_id),
+        "order": packed(action.at, action.sequence, id),
         "facets": facets(action.channel, action.type, action.subject),
         "channel": action.channel,
         "type": action.type,

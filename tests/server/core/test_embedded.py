@@ -324,7 +324,7 @@ def test_a_directory_with_a_long_path_works_and_leaves_nothing_in_the_temporary_
 
 
 async def test_transactions_and_change_streams_work_with_motor(database: EmbeddedDatabase) -> None:
-    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(database.uri)
+    client = AsyncIOMotorClient(database.uri)
     rows = client.motor.rows
     await rows.insert_one({"_id": 0})
 

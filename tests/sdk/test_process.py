@@ -1,0 +1,198 @@
+"""Forks and exits, in processes of their own, against a server on a real port."""
+
+import json
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from steadylight.testing import Server
+
+
+class Port:
+    """A testing.Server behind a real socket. `hangs` makes it accept and never answer."""
+
+    def __init__(self) -> None:
+        self.server = Server()
+        self.key = self.server.key("web")
+        self.hangs = threading.Event()
+        self.end = threading.Event()
+        port = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers["content-length"]))
+                if port.hangs.is_set():
+                    port.end.wait(30)
+                asked = httpx.Request("POST", Server.url, content=content, headers=dict(self.headers))
+                answer = port.server.transport.handle_request(asked)
+                self.send_response(answer.status_code)
+                self.send_header("content-length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def run(self, program: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """A Python process that has STEADYLIGHT_URL and STEADYLIGHT_KEY."""
+        environment = {"STEADYLIGHT_URL": self.url, "STEADYLIGHT_KEY": self.key, "PYTHONPATH": ":".join(sys.path)}
+        return subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def close(self) -> None:
+        self.end.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    port = Port()
+    yield port
+    port.close()
+
+
+FORGOTTEN = {
+    "blocking": """
+        from steadylight import Client
+        light = Client()
+        contact = light.contact("k")
+        for number in range(100):
+            contact.record("a.b", {"n": number})
+    """,
+    "async": """
+        import asyncio
+        from steadylight import AsyncClient
+        light = AsyncClient()
+        async def main():
+            contact = light.contact("k")
+            for number in range(100):
+                contact.record("a.b", {"n": number})
+        asyncio.run(main())
+    """,
+}
+
+
+@pytest.mark.parametrize("program", FORGOTTEN.values(), ids=FORGOTTEN)
+def test_a_forgotten_close_loses_nothing(port: Port, program: str) -> None:
+    result = port.run(program)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [action.properties["n"] for action in port.server.actions] == list(range(100))
+
+
+@pytest.mark.parametrize("program", FORGOTTEN.values(), ids=FORGOTTEN)
+def test_an_exit_takes_two_seconds_at_most_when_the_server_hangs(port: Port, program: str) -> None:
+    port.hangs.set()
+    clocked = program + "\n        import time, atexit; began = time.monotonic()\n"
+    # Registered before the SDK's, so it runs after it.
+    first = "import atexit; atexit.register(lambda: print(time.monotonic() - began))"
+
+    result = port.run(f"        {first}{clocked}")
+
+    assert result.returncode == 0
+    assert 1.5 < float(result.stdout) < 2.5
+    assert "100 recorded actions could not be delivered before the end" in result.stderr
+
+
+FORK = """
+    import os, sys
+    from steadylight import Client, Options
+    light = Client(options=Options(linger={linger}))
+    contact = light.contact("k")
+    for number in range(50):
+        contact.record("parent.before", {{"n": number}})
+    child = os.fork()
+    if not child:
+        assert light.stats().undelivered == 0
+        for number in range(50):
+            contact.record("child.after", {{"n": number}})
+        sys.exit(light.flush(10))
+    for number in range(50):
+        contact.record("parent.after", {{"n": number}})
+    left = light.flush(10)
+    _, status = os.waitpid(child, 0)
+    sys.exit(left + os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.parametrize("linger", [0.0, 0.5])
+def test_after_a_fork_parent_and_child_each_deliver_their_own_once(port: Port, linger: float) -> None:
+    result = port.run(FORK.format(linger=linger))
+
+    assert (result.returncode, result.stderr) == (0, "")
+    told = [(action.type, action.properties["n"]) for action in port.server.actions]
+    assert sorted(told) == sorted(
+        (type, number) for type in ("parent.before", "child.after", "parent.after") for number in range(50)
+    )
+    assert len({action.id for action in port.server.actions}) == 150
+
+
+def test_after_a_fork_an_async_client_delivers_in_the_child(port: Port) -> None:
+    result = port.run("""
+        import asyncio, os, sys
+        from steadylight import AsyncClient
+        light = AsyncClient()
+        async def visit(type):
+            light.contact("k").record(type)
+            return await light.flush()
+        assert asyncio.run(visit("parent.before")) == 0
+        child = os.fork()
+        if not child:
+            sys.exit(asyncio.run(visit("child.after")))
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert sorted(action.type for action in port.server.actions) == ["child.after", "parent.before"]
+
+
+def test_a_child_of_multiprocessing_delivers_before_it_ends(port: Port) -> None:
+    result = port.run("""
+        import multiprocessing
+        from steadylight import Client
+        light = Client()
+        def work():
+            light.contact("k").record("child.worked")
+        process = multiprocessing.get_context("fork").Process(target=work)
+        process.start()
+        process.join()
+        light.close()
+    """)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [action.type for action in port.server.actions] == ["child.worked"]
+
+
+def test_check_on_the_command_line(port: Port) -> None:
+    began = time.monotonic()
+    result = port.run("""
+        import sys
+        from steadylight.__main__ import main
+        sys.exit(main(["check", "--json"]))
+    """)
+
+    report = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert (report["ok"], report["channel"], report["problems"]) == (True, "web", [])
+    assert abs(report["clock_skew"]) < time.monotonic() - began

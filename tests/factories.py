@@ -1,9 +1,14 @@
-"""The one way to make test data: actions as a channel sends them."""
+"""The one way to make test data: actions as a channel sends them and as they are stored, and who sends them."""
 
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+from steadylight_server.access.models import CHANNEL_SCOPES, Credential, Scope, Viewer
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.clock import now as present
+from steadylight_server.timeline.models import Action
 
 _sequence = count()
 
@@ -35,3 +40,31 @@ def action(*identifiers: dict[str, str], **fields: Any) -> dict[str, Any]:
 def batch(*actions: dict[str, Any], sent_at: str | None = None) -> dict[str, Any]:
     """Actions as they are sent."""
     return {"sent_at": sent_at or now(), "actions": list(actions)}
+
+
+def fact(profile_id: UUID, **fields: Any) -> Action:
+    """A stored action; `fields` replace."""
+    made = {
+        "id": uuid4(),
+        "sequence": next(_sequence),
+        "type": "plan.viewed",
+        "at": present(),
+        "channel": "web",
+        "identifiers": (),
+        "actor": "CUSTOMER",
+        "properties": {},
+        "received_at": present(),
+        **fields,
+    }
+    return Action(profile_id=profile_id, **made)
+
+
+def viewer(
+    channel: str | None = "web",
+    *,
+    highest: Assurance = Assurance.LOGIN,
+    scopes: frozenset[Scope] = CHANNEL_SCOPES,
+) -> Viewer:
+    """Somebody whose key was checked; `channel` None is an admin."""
+    credential = Credential(id="0" * 12, channel=channel, scopes=scopes, created_at=present())
+    return Viewer(credential=credential, channel=channel, highest_assurance=highest)

@@ -26,7 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m steadylight",
         description="Tools for apps that embed Steadylight.",
-        epilog="Example: STEADYLIGHT_URL=http://127.0.0.1:8000 STEADYLIGHT_KEY=sl_... python -m steadylight check",
+        epilog="Example:  STEADYLIGHT_KEY=sl_...  python -m steadylight check --url http://127.0.0.1:8000",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="try URL, key and clock, and say what to do about what is wrong")

@@ -67,7 +67,7 @@ class Memory:
             if letter in "XR":
                 id = each.get("id") if isinstance(each, dict) else None
                 told = {"index": index, "verdict": "REFUSED" if letter == "X" else "RETRY", "code": code}
-                exceptions.append({**told, "id": id if isinstance(id, str) else None, "message": message})
+                exceptions.append({**told, "id": id[:36] if isinstance(id, str) else None, "message": message})
             elif letter == "S" and each["type"] not in self._types:
                 self._types.add(each["type"])
                 message = f"First action of the type {each['type']!r}: is it spelt right?"
@@ -152,13 +152,17 @@ class Memory:
             "assurance": max((each.assurance for each in seen.proven), default=Assurance.CLAIMED),
             "identifiers": [dict(zip(("kind", "value"), seen.home, strict=True))] if known and seen.home else [],
             "claims": [each.model_dump(mode="json") for each in seen.claims],
-            "actions": [each.model_dump(mode="json", exclude={"identifiers"}, exclude_none=True) for each in actions][
-                :recent
-            ],
+            "actions": [_shown(each) for each in actions[:recent]],
             "contacts": _contacts(actions),
             "at": rfc3339(self._now()),
             "token": self.token,
         }
+
+
+def _shown(action: RecordedAction) -> dict[str, Any]:
+    """With a global id, which is how the server shows ids."""
+    told = action.model_dump(mode="json", exclude={"identifiers"}, exclude_none=True)
+    return {**told, "id": f"act_{uuid.UUID(action.id).hex}"}
 
 
 def _position(action: Action) -> tuple[datetime, int, str]:
@@ -170,7 +174,7 @@ def _contacts(actions: Sequence[RecordedAction]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str | None], dict[str, Any]] = {}
     for action in reversed(actions):
         who = (action.channel, action.contact)
-        id = str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join(map(str, who))))
+        id = f"con_{uuid.uuid5(uuid.NAMESPACE_OID, '/'.join(map(str, who))).hex}"
         contact = found.setdefault(who, {"id": id, "channel": action.channel, "first_at": action.at})
         if action.contact is not None:
             contact["key"] = action.contact

@@ -65,6 +65,7 @@ class Subject(_Model):
 class Action(_Model):
     """Something that somebody did in a channel."""
 
+    #: The server's global id: `act_` and the hexadecimal digits of the UUID that record() gave.
     id: str
     type: str
     at: UtcDatetime

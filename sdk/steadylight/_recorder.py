@@ -210,7 +210,7 @@ class Recorder:
             self._warn(type(error).__name__, told, error)
 
     def _refused(self, entry: Entry, verdict: Verdict) -> None:
-        told = "The server refused an action for good: %s %s Pass on_refused= to be told of each; warned once."
+        told = "The server refused an action for good (%s: %s). Pass on_refused= to be told of each; this is said once."
         self._warn("refused", told, verdict.code, verdict.message)
         if self._on_refused is not None:
             try:

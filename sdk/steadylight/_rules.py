@@ -61,7 +61,7 @@ class ActionInput(_Closed):
     """An action as it comes in. Absent is the empty string here, since null is refused."""
 
     id: _Id
-    sequence: Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+    sequence: Annotated[int, Field(strict=True, ge=0, lt=2**53)]
     type: _Type
     at: _Time
     identifiers: Annotated[list[IdentifierInput], Field(max_length=10)] = []
@@ -74,7 +74,7 @@ class ActionInput(_Closed):
 
     def told(self) -> dict[str, Any]:
         """What a repetition must tell the same; the server may cap assurance differently each time."""
-        who = sorted((each.kind, each.value) for each in self.identifiers)
+        who = sorted((each.kind, normal(each.kind, each.value)) for each in self.identifiers)
         return {**self.model_dump(exclude={"identifiers", "at"}), "identifiers": who, "at": rfc3339(self.at)}
 
 
@@ -110,6 +110,11 @@ _KINDS: dict[str, tuple[Assurance | None, int, Callable[[str], str]]] = {
 _UNDECLARED: tuple[Assurance | None, int, Callable[[str], str]] = (Assurance.LOGIN, 500, _exact)
 
 
+def normal(kind: str, value: str) -> str:
+    """The value as its kind keeps it."""
+    return _KINDS.get(kind, _UNDECLARED)[2](value)
+
+
 class Seen:
     """Who a set of identifiers is: `proven` reach their kind's bar, best first; `claims` do not."""
 
@@ -119,9 +124,9 @@ class Seen:
         self.proven: list[IdentifierInput] = []
         self.claims: list[IdentifierInput] = []
         for each in identifiers:
-            bar, _, normal = _KINDS.get(each.kind, _UNDECLARED)
+            bar = _KINDS.get(each.kind, _UNDECLARED)[0]
             same = IdentifierInput.model_construct(
-                kind=each.kind, value=normal(each.value), assurance=min(each.assurance, cap)
+                kind=each.kind, value=normal(each.kind, each.value), assurance=min(each.assurance, cap)
             )
             reaches = bar is not None and same.assurance >= bar and bool(same.value)
             (self.proven if reaches else self.claims).append(same)
@@ -144,6 +149,8 @@ def fault(value: object, depth: int) -> str | None:
     if isinstance(value, dict):
         if any("\0" in key for key in value):
             return "names must not contain the character NUL"
+        if {"$ref", "$id"} <= value.keys():
+            return "an object must not have both of the names $ref and $id"
         inner = list(value.values())
     elif isinstance(value, list):
         inner = value

@@ -5,6 +5,7 @@ a fork in between, break the child. A failure is returned, not raised: to the pr
 """
 
 import asyncio
+import encodings.idna  # noqa: F401 - getaddrinfo would import it at the first request, in the background thread
 import sys
 import time
 import weakref

@@ -15,6 +15,7 @@ contract tests. `fail`, `hesitate` and `down` let your app meet a bad day.
 
 import gzip
 import json
+import re
 import secrets
 import threading
 import uuid
@@ -118,7 +119,7 @@ class Server:
 
     @property
     def actions(self) -> tuple[RecordedAction, ...]:
-        """All that was stored, in the order of the timeline. Flush or close the clients first."""
+        """All that was stored, in the order of the timeline, under the ids that record() gave. Flush first."""
         with self._lock:
             return tuple(self._memory.actions)
 
@@ -219,6 +220,10 @@ class Server:
         name, kind = str(given.get("name")), str(given.get("kind"))
         if kind not in _HIGHEST:
             raise Invalid(f"{kind!r} is no kind of channel.")
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,49}", name):
+            raise Invalid("A channel's name has 1 to 50 lower-case letters, digits and hyphens, a letter first.")
+        if given.get("highestAssurance") not in (None, *Assurance):
+            raise Invalid(f"{given['highestAssurance']!r} is no assurance.")
         new = _Channel(name, kind, Assurance(given.get("highestAssurance") or _HIGHEST[kind]))
         if self._channels.setdefault(name, new) != new:
             raise Conflict(f"There is a channel called {name} already.")

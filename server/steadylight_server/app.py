@@ -1,5 +1,6 @@
 """The composition root: settings, database, stores, services, and the ASGI application that serves them."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -125,6 +126,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_services(settings, uri) as services:
             app.state.services = services
+            _tune_the_collector()
             yield
 
     return Starlette(
@@ -139,6 +141,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
+
+
+def _tune_the_collector() -> None:
+    """A batch of 500 makes some ten thousand containers that all go at once; at Python's default of 700 the collector
+    walks the heap time and again meanwhile, which is a third of the cost of recording.
+    """
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _context_for(connection: HTTPConnection) -> Context:

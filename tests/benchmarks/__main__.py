@@ -32,8 +32,8 @@ def run(name: str) -> bool:
     started = time.monotonic()
     try:
         outcome = module.prove(figures)
-        if inspect.isawaitable(outcome):
-            asyncio.run(outcome)  # type: ignore[arg-type]
+        if inspect.iscoroutine(outcome):
+            asyncio.run(outcome)
     except Exception:
         traceback.print_exc()
         figures.failure = traceback.format_exc(limit=-1).strip().splitlines()[-1]

@@ -58,6 +58,7 @@ def test_the_wheel_holds_both_packages_typed_and_nothing_else(wheel: Path) -> No
 
     assert {name.split("/")[0].split("-")[0] for name in names} == {"steadylight", "steadylight_server"}
     assert {"steadylight/py.typed", "steadylight_server/py.typed"} <= set(names)
+    assert "steadylight_server/contract/operations/RecordActions.graphql" in names
 
 
 def test_the_bare_wheel_brings_httpx_pydantic_and_theirs_only(empty: Path) -> None:

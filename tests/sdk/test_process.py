@@ -1,6 +1,8 @@
 """Forks and exits, in processes of their own, against a server on a real port."""
 
 import json
+import multiprocessing.process
+import multiprocessing.util
 import subprocess
 import sys
 import textwrap
@@ -13,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from steadylight import Options, Stats, _process
 from steadylight.testing import Server
 
 
@@ -111,7 +114,7 @@ def test_an_exit_takes_two_seconds_at_most_when_the_server_hangs(port: Port, pro
     result = port.run(f"        {first}{clocked}")
 
     assert result.returncode == 0
-    assert 1.5 < float(result.stdout) < 2.5
+    assert 1.5 < float(result.stdout) < 3  # 2 s, and what a busy machine adds
     assert "100 recorded actions could not be delivered before the end" in result.stderr
 
 
@@ -196,3 +199,36 @@ def test_check_on_the_command_line(port: Port) -> None:
     assert result.returncode == 0
     assert (report["ok"], report["channel"], report["problems"]) == (True, "web", [])
     assert abs(report["clock_skew"]) < time.monotonic() - began
+
+
+def test_a_fork_leaves_the_parents_queue_to_the_parent(server: Server) -> None:
+    with server.client(options=Options(linger=600.0)) as light:
+        light.contact("k").record("parent.before")
+
+        _process._start_over_in_child()
+        assert light.stats() == Stats()
+        light.contact("k").record("child.after")
+
+        assert light.flush() == 0
+    assert "child.after" in [action.type for action in server.actions]
+
+
+def test_the_end_of_the_process_closes_what_is_open(server: Server) -> None:
+    light, other = server.client(), server.async_client()
+    light.contact("k").record("a.b")
+    other.contact("k").record("c.d")
+
+    _process._close_all()
+
+    assert sorted(action.type for action in server.actions) == ["a.b", "c.d"]
+    assert light.contact("k").record("late") is None
+
+
+def test_a_multiprocessing_child_closes_at_its_own_end(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multiprocessing.process, "parent_process", lambda: object())
+    light = server.client(options=Options(linger=600.0))
+    light.contact("k").record("a.b")
+
+    multiprocessing.util._run_finalizers(10)  # type: ignore[attr-defined]
+
+    assert [action.type for action in server.actions] == ["a.b"]

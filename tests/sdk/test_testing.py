@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steadylight import Assurance, Invalid, Unauthenticated, Verdicts
+from steadylight import Assurance, Client, Invalid, Options, Unauthenticated, Verdicts
 from steadylight.testing import Server
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -24,8 +24,6 @@ def action(number: int = 1, **more: Any) -> dict[str, Any]:
 
 
 def deliver(server: Server, *actions: dict[str, Any], sent_at: datetime = NOW, **channel: Any) -> Verdicts:
-    from steadylight import Client, Options
-
     key = server.key(**{"channel": "web", **channel})
     with Client(server.url, key, options=Options(now=lambda: sent_at), transport=server.transport) as light:
         return light.deliver(actions)
@@ -182,13 +180,12 @@ def test_the_best_proven_identifier_is_home(server: Server) -> None:
 
 
 def test_contacts_are_told_with_their_outcome(server: Server) -> None:
+    resolved = {"outcome": "RESOLVED"}
     deliver(
         server,
         action(1, identifiers=[LOGIN], at="2026-11-20T00:00:00Z", contact=...),
         action(2, identifiers=[LOGIN]),
-        action(
-            3, identifiers=[LOGIN], type="contact.ended", properties={"outcome": "RESOLVED"}, at="2026-11-21T01:00:00Z"
-        ),
+        action(3, identifiers=[LOGIN], type="contact.ended", properties=resolved, at="2026-11-21T01:00:00Z"),
     )
 
     told = context(server, ("login", "C-1", "LOGIN")).contacts
@@ -211,8 +208,11 @@ def post(server: Server, query: str, given: Any, *, key: str | None = None, name
 
 @pytest.mark.parametrize(
     "batch",
-    [None, {}, {"sent_at": "now", "actions": []}, {"sent_at": "2026-11-22T00:00:00Z", "actions": []}]
-    + [
+    [
+        None,
+        {},
+        {"sent_at": "now", "actions": []},
+        {"sent_at": "2026-11-22T00:00:00Z", "actions": []},
         {"sent_at": "2026-11-22T00:00:00Z", "actions": [action()] * 501},
         {"sent_at": "2026-11-22T00:00:00Z", "actions": [action(properties={"a": "x" * 30_000})] * 20},
         {"sent_at": "2026-11-22T00:00:00Z", "actions": [action()], "more": 1},
@@ -258,7 +258,8 @@ def test_a_stranger_and_a_revoked_key_may_ask_for_typename_alone(server: Server)
     assert post(server, "{ other }", {}, key=key)["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-def test_it_comes_and_goes(server: Server) -> None:
+def test_it_comes_and_goes() -> None:
+    server = Server()
     with server.client() as light:
         server.down()
         assert not light.check(within=0.1).ok

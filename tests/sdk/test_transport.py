@@ -1,5 +1,6 @@
 """Requests on a real socket, where time and truncation happen."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -12,11 +13,21 @@ from steadylight import ProtocolError, Timeout, Unreachable
 from steadylight._answers import Answer, Response
 from steadylight._options import Endpoint
 from steadylight._protocol import Request
-from steadylight._transport import AsyncTransport, BlockingTransport
+from steadylight._transport import AsyncTransport, BlockingTransport, _Deadline
 from tests.sdk.conftest import done
 
 Serve = Callable[[Callable[[socket.socket], None]], str]
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nX-Request-Id: r-1\r\n"
+
+
+def read(connection: socket.socket) -> None:
+    """One request; its head and its body may come apart."""
+    received = b""
+    while not received.endswith(b"{}"):
+        piece = connection.recv(65_536)
+        if not piece:
+            raise ConnectionResetError
+        received += piece
 
 
 @pytest.fixture
@@ -35,11 +46,9 @@ def serve() -> Iterator[Serve]:
                 except OSError:
                     return
                 with connection:
-                    connection.recv(65_536)
-                    try:
+                    with contextlib.suppress(OSError):  # The client hangs up first, as it should.
+                        read(connection)
                         answer(connection)
-                    except OSError:
-                        pass  # The client hung up first, as it should.
 
         threading.Thread(target=accept, daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}/graphql"
@@ -94,12 +103,12 @@ async def test_an_answer_in_the_wrong_encoding_is_a_protocol_error(serve: Serve,
 
 
 async def test_silence_ends_at_the_deadline(serve: Serve, send: Callable[..., object]) -> None:
-    url = serve(lambda connection: time.sleep(1))
+    url = serve(lambda connection: time.sleep(3))
     began = time.monotonic()
 
     assert isinstance(await done(send(url, timeout=0.2)), Timeout)
 
-    assert 0.15 < time.monotonic() - began < 0.6
+    assert 0.15 < time.monotonic() - began < 1.5
 
 
 async def test_an_answer_that_drips_ends_at_the_deadline(serve: Serve, send: Callable[..., object]) -> None:
@@ -114,7 +123,7 @@ async def test_an_answer_that_drips_ends_at_the_deadline(serve: Serve, send: Cal
 
     assert isinstance(await done(send(url, timeout=0.3)), Timeout)
 
-    assert 0.25 < time.monotonic() - began < 0.8
+    assert 0.25 < time.monotonic() - began < 1.5
 
 
 async def test_connections_are_kept_alive(send: Callable[..., object], serve: Serve) -> None:
@@ -124,7 +133,7 @@ async def test_connections_are_kept_alive(send: Callable[..., object], serve: Se
         connections.append(1)
         for _ in range(2):
             connection.sendall(HEAD + b"content-length: 2\r\n\r\n{}")
-            connection.recv(65_536)
+            read(connection)
 
     transport = BlockingTransport(Endpoint(serve(twice), "k"))
     answers = [transport.send(Request(b"{}", {}, 5.0)) for _ in range(2)]
@@ -167,8 +176,6 @@ async def test_without_a_loop_the_async_transport_has_a_blocking_twin(serve: Ser
 
 
 def test_deadlines_shrink_and_never_reach_zero() -> None:
-    from steadylight._transport import _Deadline
-
     deadline = _Deadline(0.01)
     first = deadline["connect"]
     time.sleep(0.02)

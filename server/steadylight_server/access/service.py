@@ -105,12 +105,15 @@ class AccessService:
         return credential, key
 
     async def rotate(self, channel: str | None, *, overlap: timedelta) -> tuple[Credential, str]:
-        """A new key; the good ones that were there end after `overlap`. Raises NotFound."""
-        existing = await self.keys(channel)
-        added = await self.add_key(channel)
-        for credential in existing:
-            if credential.is_good(self._clock()):
-                await self._store.end(credential.id, field="expires_at", at=self._clock() + overlap)
+        """A new key; the good ones that were there end after `overlap`. Raises NotFound.
+
+        It may do what they could together, so that nobody gains a scope by rotating; without one, what is usual.
+        """
+        good = [credential for credential in await self.keys(channel) if credential.is_good(self._clock())]
+        scopes = frozenset[Scope]().union(*(credential.scopes for credential in good))
+        added = await self.add_key(channel, scopes=scopes or None)
+        for credential in good:
+            await self._store.end(credential.id, field="expires_at", at=self._clock() + overlap)
         return added
 
     async def revoke(self, id: str) -> None:

@@ -1,7 +1,7 @@
 """Actions in the graph: recorded one by one or in bulk, and shown."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -177,13 +177,19 @@ class RecordActionPayload:
 
 @strawberry.type
 class ActionMutations:
+    """Recording."""
+
     @strawberry.mutation(description="Records up to 500 actions. Each gets a verdict of its own; the rest is stored.")
-    async def record_actions(self, info: Info, input: RecordActionsInput) -> RecordActionsPayload:
+    async def record_actions(
+        self, info: Info, input: Annotated[RecordActionsInput, strawberry.argument(description="The batch.")]
+    ) -> RecordActionsPayload:
         check_size(input.batch)
         return RecordActionsPayload(answer=await _record(info, input.batch))
 
     @strawberry.mutation(description="Records one action: for front ends. An SDK records in bulk.")
-    async def record_action(self, info: Info, input: RecordActionInput) -> RecordActionPayload:
+    async def record_action(
+        self, info: Info, input: Annotated[RecordActionInput, strawberry.argument(description="The action.")]
+    ) -> RecordActionPayload:
         answer = await _record(info, {"sent_at": written(now()), "actions": [_raw(input)]})
         stored = Verdict(index=0, action_id=str(input.id), verdict=answer.kinds[0], code=None, message=None)
         verdict = _verdict(answer.exceptions[0]) if answer.exceptions else stored

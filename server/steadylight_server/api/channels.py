@@ -55,6 +55,8 @@ class RegisterChannelPayload:
 
 @strawberry.type
 class ChannelQueries:
+    """Who is asking, and the channels there are."""
+
     @strawberry.field(description="Who is asking, and what the time is here.")
     def viewer(self, info: Info) -> Viewer:
         who = viewer(info)
@@ -73,6 +75,8 @@ class ChannelQueries:
 
 @strawberry.type
 class ChannelMutations:
+    """Registering channels."""
+
     @strawberry.mutation(description="Registers a channel, or takes it as it is, and makes a key for it. For admins.")
     async def register_channel(
         self, info: Info, input: Annotated[RegisterChannelInput, strawberry.argument(description="The channel.")]

@@ -100,6 +100,8 @@ async def fetch(info: Info, input: ContextInput) -> Known:
 
 @strawberry.type
 class ContextQueries:
+    """Reading a context."""
+
     @strawberry.field(description="What the asking channel may know of a customer now.")
     async def context(
         self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]

@@ -85,6 +85,8 @@ async def find(info: Info, by: CustomerBy) -> Person:
 
 @strawberry.type
 class CustomerQueries:
+    """Finding customers, and anything by its id."""
+
     @strawberry.field(description="A customer. NOT_FOUND alike for nobody and for too little assurance.")
     async def customer(
         self, info: Info, by: Annotated[CustomerBy, strawberry.argument(description="How to find them.")]

@@ -46,4 +46,4 @@ def schema(limits: Limits | None = None) -> Schema:
 
 def printed() -> str:
     """The schema in the schema definition language, as committed in schema/schema.graphql."""
-    return schema().as_str() + "\n"
+    return schema().as_str()

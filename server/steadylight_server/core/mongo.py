@@ -107,11 +107,13 @@ class Collection:
         self,
         query: Mapping[str, Any],
         *,
+        without: Sequence[str] = (),
         sort: Sequence[tuple[str, int]] | None = None,
         limit: int = 0,
     ) -> list[Document]:
-        """What matches, in `sort`'s order; at most `limit`, or all when it is 0."""
-        cursor = self._of.find(query, session=_session.get(), limit=limit)
+        """What matches, in `sort`'s order, `without` these fields; at most `limit`, or all when it is 0."""
+        shown = dict.fromkeys(without, 0) or None
+        cursor = self._of.find(query, shown, session=_session.get(), limit=limit)
         if sort:
             cursor = cursor.sort(list(sort))
         with translated():
@@ -249,6 +251,11 @@ class Database:
         """Returns when the database answers. Raises Unavailable."""
         with translated():
             await self.raw.command("ping")
+
+    async def about(self) -> Document:
+        """What the server says of itself: `version`; `setName` in a replica set, `msg: isdbgrid` in a sharded cluster."""
+        with translated():
+            return {**await self.raw.command("buildInfo"), **await self.raw.command("hello")}
 
     async def server_time(self) -> Any:
         """The database server's own clock, UTC."""

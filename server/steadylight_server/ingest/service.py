@@ -223,7 +223,9 @@ def _warnings(fresh: Sequence[Action], placed: Sequence[_Draft | Refusal]) -> li
     """A type that nobody ever used may be a slip of the pen."""
     if not fresh:
         return []
-    index = {one.input["id"]: index for index, one in enumerate(placed) if isinstance(one, _Draft)}
+    # An id that comes twice was stored the first time.
+    places = reversed(list(enumerate(placed)))
+    index = {one.input["id"]: index for index, one in places if isinstance(one, _Draft)}
     return sorted(
         (
             Warning(index[action.id], "NEW_TYPE", f"First action of the type {action.type!r}: is it spelt right?")

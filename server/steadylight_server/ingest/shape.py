@@ -91,6 +91,9 @@ def _property_fault(properties: Mapping[str, Any]) -> str | None:
         return f"at most {MOST_PROPERTY_BYTES:,} bytes as JSON"
     if b"\\u0000" in written and _has_nul_in_a_name(properties):
         return "names must not contain the character NUL"
+    # The driver reads such an object back as a reference to a document of its own, which no answer could show.
+    if b'"$ref":' in written and _has_reference(properties):
+        return "an object must not have both of the names $ref and $id"
     return _fault(properties.values(), DEEPEST_PROPERTIES)
 
 
@@ -114,6 +117,12 @@ def _has_nul_in_a_name(value: object) -> bool:
     if isinstance(value, dict):
         return any("\0" in name or _has_nul_in_a_name(inner) for name, inner in value.items())
     return isinstance(value, list) and any(_has_nul_in_a_name(inner) for inner in value)
+
+
+def _has_reference(value: object) -> bool:
+    if isinstance(value, dict):
+        return {"$ref", "$id"} <= value.keys() or any(map(_has_reference, value.values()))
+    return isinstance(value, list) and any(map(_has_reference, value))
 
 
 def _id(raw: object) -> str | None:

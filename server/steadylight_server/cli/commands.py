@@ -1,0 +1,53 @@
+"""All commands, put together; and what a failure looks like: one message on stderr and exit code 1, no traceback."""
+
+from typing import Any
+
+import typer
+from pydantic import ValidationError
+
+from steadylight import SteadylightError as ClientError
+from steadylight_server.cli import (
+    channels,
+    doctor,
+    facts,
+    indexes,
+    keys,
+    rebuild,
+    replay,
+    serve,
+)
+from steadylight_server.cli.options import settings_fault
+from steadylight_server.cli.output import Failure, complain
+from steadylight_server.core.config import Settings
+from steadylight_server.core.errors import SteadylightError
+from steadylight_server.core.mongod import EmbeddedError
+
+
+class _Program(typer.core.TyperGroup):
+    """Tells expected failures of any command; what is unexpected keeps its traceback, since that is a fault of ours."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ValidationError as error:
+            if error.title != Settings.__name__:
+                raise
+            complain(settings_fault(error))
+        except (Failure, SteadylightError, EmbeddedError, ClientError) as error:
+            complain(str(error))
+        raise typer.Exit(1)
+
+
+program = typer.Typer(
+    cls=_Program,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="One memory of the customer for every channel. Start with [bold]steadylight serve[/].",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for noun in (serve, replay, facts, indexes, rebuild, doctor):
+    noun.add_to(program)
+program.add_typer(channels.group, name="channel")
+program.add_typer(keys.group, name="key")

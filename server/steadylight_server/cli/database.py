@@ -1,0 +1,58 @@
+"""The database that the settings name, opened for a command that works beside the servers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from steadylight_server.cli.output import Failure
+from steadylight_server.core.config import Settings
+
+if TYPE_CHECKING:
+    from steadylight_server.access.service import AccessService
+    from steadylight_server.app import Stores
+    from steadylight_server.core.mongo import Database
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, uri: str, *, with_indexes: bool = True
+) -> "AsyncIterator[tuple[Database, Stores]]":
+    """The database and its stores, tried with a ping. Raises Unavailable, or Failure when it refuses us for good."""
+    # Not at the top: strawberry, motor and the rest take a second to import, which `--help` need not wait for.
+    from steadylight_server.app import Stores
+    from steadylight_server.core.mongo import Database
+
+    try:
+        database = Database(uri, settings.database)
+    except Exception as error:
+        raise _refusal(error) from error
+    try:
+        stores = Stores.of(database, settings)
+        try:
+            await database.ping()
+            if with_indexes:
+                for store in stores.all():
+                    await store.create_indexes()
+        except Exception as error:
+            raise _refusal(error) from error
+        yield database, stores
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def access(settings: Settings) -> "AsyncIterator[AccessService]":
+    """Channels and keys, in the database of the settings; a running embedded one is joined, else one is started."""
+    from steadylight_server.access.service import AccessService
+    from steadylight_server.app import database_uri
+
+    with database_uri(settings, join=True) as uri:
+        async with opened(settings, uri) as (_, stores):
+            yield AccessService(stores.access)
+
+
+def _refusal(error: Exception) -> Exception:
+    """The driver's own errors in words: a malformed address, a wrong password. Others stay as they are."""
+    if type(error).__module__.partition(".")[0] in ("pymongo", "bson"):
+        return Failure(f"The database cannot be used: {error}. Check STEADYLIGHT_MONGODB_URI.")
+    return error

@@ -1,0 +1,135 @@
+"""Everything below the graph on a real database, and ways to make that database fail."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from bson.codec_options import CodecOptions
+from bson.binary import UuidRepresentation
+from steadylight_server.access.service import AccessService
+from steadylight_server.app import Stores, open_database
+from steadylight_server.context.service import ContextService
+from steadylight_server.core.clock import now
+from steadylight_server.core.config import Settings
+from steadylight_server.core.embedded import EmbeddedDatabase
+from steadylight_server.core.mongo import Database
+from steadylight_server.identity.service import IdentityService
+from steadylight_server.ingest.service import Ingest
+from steadylight_server.timeline.service import TimelineService
+
+from tests.conftest import settings_for
+
+SECRET = b"signs the tokens of these tests!"
+
+
+class Clock:
+    """The present, unless a test says what time it is."""
+
+    at: datetime | None = None
+
+    def __call__(self) -> datetime:
+        return self.at or now()
+
+
+class Slices:
+    """The slices of one server process: what `app.open_services` makes, without its workers."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self.settings, self.database, self.clock = settings, database, clock
+        self.stores = Stores.of(database, settings)
+        self.access = AccessService(self.stores.access, clock=clock, remember_seconds=0)
+        self.identity = IdentityService(self.stores.identity, clock=clock)
+        self.timeline = TimelineService(self.stores.actions, self.stores.contacts, self.stores.types)
+        self.ingest = Ingest(
+            database, self.stores.intents, self.identity, self.timeline, token_secret=SECRET, clock=clock
+        )
+        self.context = ContextService(database, self.identity, self.timeline, token_secret=SECRET, clock=clock)
+
+    def beside(self) -> "Slices":
+        """Another process on the same database: it remembers nothing of what this one knows."""
+        return Slices(self.settings, self.database, self.clock)
+
+    async def documents(self, collection: str, **query: Any) -> list[dict[str, Any]]:
+        """What is stored, by id."""
+        found: list[dict[str, Any]] = await self.database.raw[collection].find(query).sort("_id").to_list(None)
+        return found
+
+    async def plan(self, command: Mapping[str, Any]) -> "Plan":
+        """How the database runs a command."""
+        codecs: CodecOptions[dict[str, Any]] = CodecOptions(
+            uuid_representation=UuidRepresentation.STANDARD, tz_aware=True
+        )
+        explained = await self.database.raw.command(
+            {"explain": command, "verbosity": "executionStats"}, codec_options=codecs
+        )
+        return Plan(explained)
+
+    @asynccontextmanager
+    async def failing(
+        self, *commands: str, collection: str | None = None, times: int | None = None, **how: Any
+    ) -> AsyncIterator[None]:
+        """The database fails these commands as told by mongod's own `failCommand`; for `times` times, else for good."""
+        namespace = {"namespace": f"{self.settings.database}.{collection}"} if collection else {}
+        admin = self.database.client.admin
+        mode: Any = {"times": times} if times else "alwaysOn"
+        data = {"failCommands": list(commands), **namespace, **how}
+        await admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
+        try:
+            yield
+        finally:
+            await admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+class Plan:
+    """What `explain` says of one query, or of the first collection of a pipeline."""
+
+    def __init__(self, explained: Any) -> None:
+        whole = explained["stages"][0]["$cursor"] if "stages" in explained else explained
+        self.stages = frozenset(_stages(whole["queryPlanner"]["winningPlan"]))
+        self.returned: int = whole["executionStats"]["nReturned"]
+        self.keys: int = whole["executionStats"]["totalKeysExamined"]
+        self.documents: int = whole["executionStats"]["totalDocsExamined"]
+
+    def is_frugal(self, profiles: int = 1) -> bool:
+        """Whether it went straight to what it returned: no scan, no sort in memory, few keys."""
+        return not self.stages & {"COLLSCAN", "SORT"} and self.keys <= 2 * self.returned + profiles
+
+    def __repr__(self) -> str:
+        return f"{self.returned} returned, {self.keys} keys, {self.documents} documents, {sorted(self.stages)}"
+
+
+def _stages(plan: Any) -> list[str]:
+    plan = plan.get("queryPlan", plan)
+    inner = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
+    return [plan["stage"], *(stage for one in inner for stage in _stages(one))]
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Slices]:
+    """The slices on a fresh database, which is dropped afterwards."""
+    assert settings.mongodb_uri is not None
+    async with open_database(settings, settings.mongodb_uri) as (database, _):
+        yield Slices(settings, database, Clock())
+        await database.client.drop_database(settings.database)
+
+
+@pytest.fixture
+async def slices(mongod: EmbeddedDatabase) -> AsyncIterator[Slices]:
+    """A database of one's own: it takes a fifth of a second."""
+    async with opened(settings_for(mongod)) as slices:
+        yield slices
+
+
+@pytest.fixture(scope="module")
+async def shared(mongod: EmbeddedDatabase) -> AsyncIterator[Slices]:
+    """A database for all tests of a module, which must not look at more than they made."""
+    async with opened(settings_for(mongod)) as slices:
+        yield slices
+
+
+@pytest.fixture
+async def house(shared: Slices) -> Slices:
+    """The module's database, with services that remember nothing and a clock that runs."""
+    return Slices(shared.settings, shared.database, Clock())

@@ -1,0 +1,58 @@
+"""Settings come from the environment, once."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from steadylight_server.core.config import Settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"STEADYLIGHT_{name.upper()}", raising=False)
+
+
+def test_the_defaults_are_right_for_one_machine() -> None:
+    settings = Settings()
+
+    assert settings.mongodb_uri is None
+    assert (settings.database, settings.data) == ("steadylight", Path("steadylight-data"))
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert (settings.max_body_bytes, settings.max_depth, settings.max_tokens) == (1_000_000, 12, 4_000)
+    assert settings.allowed_origins == ()
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADYLIGHT_MONGODB_URI", "mongodb://db.internal/?replicaSet=main")
+    monkeypatch.setenv("STEADYLIGHT_PORT", "9000")
+    monkeypatch.setenv("STEADYLIGHT_ALLOWED_ORIGINS", '["https://desk.example"]')
+    monkeypatch.setenv("STEADYLIGHT_SOMETHING_ELSE", "is no concern of ours")
+
+    settings = Settings()
+
+    assert settings.mongodb_uri == "mongodb://db.internal/?replicaSet=main"
+    assert settings.port == 9000
+    assert settings.allowed_origins == ("https://desk.example",)
+
+
+def test_settings_are_frozen() -> None:
+    settings = Settings()
+
+    with pytest.raises(ValidationError):
+        settings.port = 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"port": 65_536}, {"workers": 0}, {"database": "no spaces"}, {"log_level": "loud"}, {"intent_lease": 0}],
+)
+def test_a_setting_out_of_bounds_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_every_setting_with_a_bound_or_a_use_that_is_not_plain_is_described() -> None:
+    plain = {"log_level", "log_format"}
+
+    assert {name for name, field in Settings.model_fields.items() if not field.description} <= plain

@@ -1,0 +1,318 @@
+"""The door to MongoDB: its errors made ours, its sessions, its transactions and its streams."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson.timestamp import Timestamp
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.operations import UpdateOne
+from steadylight_server.core import mongo
+from steadylight_server.core.errors import Unavailable
+from steadylight_server.core.mongo import Collection, Document
+
+from tests.server.conftest import Slices
+
+SHUTDOWN = {"errorCode": 91}
+NETWORK = {"closeConnection": True}
+OUR_FAULT = {"errorCode": 2}  # BadValue: asking again would not help
+NOT_CONFIRMED = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
+COLLIDED = {"errorCode": 112, "errorLabels": ["TransientTransactionError"]}
+UNKNOWN_COMMIT = {"errorCode": 50, "errorLabels": ["UnknownTransactionCommitResult"]}
+
+
+@pytest.fixture
+async def notes(shared: Slices) -> Collection:
+    """An empty collection."""
+    collection = shared.database.collection("notes")
+    await collection.drop()
+    await collection.insert_one({"_id": "first", "count": 0})
+    return collection
+
+
+async def test_what_is_written_is_found(notes: Collection) -> None:
+    await notes.insert_many([{"_id": "b", "count": 2}, {"_id": "c", "count": 3}])
+
+    assert await notes.find_one({"_id": "b"}) == {"_id": "b", "count": 2}
+    assert await notes.find_one({"_id": "b"}, {"count": 1, "_id": 0}) == {"count": 2}
+    assert await notes.find_one({"_id": "z"}) is None
+    assert [one["_id"] for one in await notes.find({}, sort=[("count", -1)], limit=2)] == ["c", "b"]
+    assert await notes.find({"_id": "c"}, without=["count"]) == [{"_id": "c"}]
+    assert sorted([one["_id"] async for one in notes.each({})]) == ["b", "c", "first"]
+    assert await notes.aggregate([{"$match": {"count": {"$gt": 2}}}, {"$unset": "count"}]) == [{"_id": "c"}]
+    assert await notes.count({}) == 3
+
+
+async def test_an_update_says_what_it_did(notes: Collection) -> None:
+    matched = await notes.update_one({"_id": "first"}, {"$set": {"count": 5}})
+    missed = await notes.update_one({"_id": "other"}, {"$set": {"count": 5}})
+    made = await notes.update_one({"_id": "other"}, {"$set": {"count": 6}}, upsert=True)
+
+    assert (matched, missed, made) == ((1, False), (0, False), (0, True))
+    assert await notes.find_one_and_update({"_id": "first"}, {"$inc": {"count": 1}}) == {"_id": "first", "count": 6}
+    assert await notes.find_one_and_update({"_id": "nobody"}, {"$inc": {"count": 1}}) is None
+
+
+async def test_updates_in_bulk_and_a_removal(notes: Collection) -> None:
+    await notes.bulk_write([UpdateOne({"_id": id}, {"$max": {"count": 9}}, upsert=True) for id in ("first", "new")])
+    await notes.delete_one({"_id": "first"})
+    await notes.delete_one({"_id": "first"})
+
+    assert await notes.find({}) == [{"_id": "new", "count": 9}]
+
+
+async def test_a_repeated_id_is_a_duplicate_key(notes: Collection) -> None:
+    with pytest.raises(DuplicateKeyError):
+        await notes.insert_one({"_id": "first"})
+    with pytest.raises(BulkWriteError):
+        await notes.insert_many([{"_id": "first"}, {"_id": "second"}])
+
+    assert await notes.count({"_id": "second"}) == 1
+
+
+@pytest.mark.parametrize("trouble", [SHUTDOWN, NETWORK])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("find", "find_one"),
+        ("find", "find"),
+        ("find", "each"),
+        ("aggregate", "aggregate"),
+        ("insert", "insert_one"),
+        ("insert", "insert_many"),
+        ("update", "update_one"),
+        ("update", "bulk_write"),
+        ("findAndModify", "find_one_and_update"),
+        ("delete", "delete_one"),
+        ("drop", "drop"),
+        ("createIndexes", "create_indexes"),
+    ],
+)
+async def test_trouble_that_passes_is_unavailable(
+    shared: Slices, notes: Collection, command: str, name: str, trouble: dict[str, Any]
+) -> None:
+    async def each() -> None:
+        [one async for one in notes.each({})]
+
+    calls: dict[str, Any] = {
+        "find_one": lambda: notes.find_one({}),
+        "find": lambda: notes.find({}),
+        "each": each,
+        "aggregate": lambda: notes.aggregate([]),
+        "insert_one": lambda: notes.insert_one({}),
+        "insert_many": lambda: notes.insert_many([{}]),
+        "update_one": lambda: notes.update_one({}, {"$set": {"count": 1}}),
+        "bulk_write": lambda: notes.bulk_write([UpdateOne({}, {"$set": {"count": 1}})]),
+        "find_one_and_update": lambda: notes.find_one_and_update({}, {"$set": {"count": 1}}),
+        "delete_one": lambda: notes.delete_one({}),
+        "drop": notes.drop,
+        "create_indexes": lambda: notes.create_indexes([mongo.IndexModel([("count", 1)], name="count")]),
+    }
+
+    async with shared.failing(command, collection="notes", **trouble):
+        with pytest.raises(Unavailable, match="The database cannot answer now") as caught:
+            await calls[name]()
+
+    assert caught.value.extensions == {"code": "UNAVAILABLE", "retryAfter": 1.0}
+
+
+async def test_one_lost_connection_is_not_noticed(shared: Slices, notes: Collection) -> None:
+    async with shared.failing("find", collection="notes", times=1, **NETWORK):
+        assert await notes.find_one({}) == {"_id": "first", "count": 0}
+
+
+async def test_a_fault_of_ours_stays_as_it_is(shared: Slices, notes: Collection) -> None:
+    async with shared.failing("find", collection="notes", **OUR_FAULT):
+        with pytest.raises(OperationFailure) as caught:
+            await notes.find_one({})
+
+    assert caught.value.code == 2
+
+
+async def test_a_write_that_the_majority_did_not_confirm_is_unavailable(shared: Slices, notes: Collection) -> None:
+    async with shared.failing("insert", "update", collection="notes", **NOT_CONFIRMED):
+        for attempt in (
+            notes.insert_one({}),
+            notes.insert_many([{}]),
+            notes.update_one({}, {"$set": {"count": 1}}),
+            notes.bulk_write([UpdateOne({}, {"$set": {"count": 1}})]),
+        ):
+            with pytest.raises(Unavailable):
+                await attempt
+
+
+async def test_a_database_that_is_not_there_is_unavailable(
+    shared: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "PATIENCE", 0.1)
+    nowhere = mongo.Database("mongodb://127.0.0.1:9/", "nowhere")
+
+    with pytest.raises(Unavailable):
+        await nowhere.ping()
+    with pytest.raises(Unavailable):
+        await nowhere.collection("notes").find_one({})
+    with pytest.raises(Unavailable):
+        async with nowhere.session():
+            await nowhere.collection("notes").find_one({})
+
+    await nowhere.close()
+
+
+async def test_the_database_tells_its_time_and_collections(shared: Slices, notes: Collection) -> None:
+    before = await shared.database.moment()
+    await notes.insert_one({})
+
+    assert abs(await shared.database.server_time() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert await shared.database.moment() > before
+    assert {"actions", "notes"} <= set(await shared.database.collection_names())
+
+
+async def test_a_transaction_stores_all_or_nothing(shared: Slices, notes: Collection) -> None:
+    async def fail() -> None:
+        await notes.update_one({"_id": "first"}, {"$set": {"count": 1}})
+        raise LookupError("halfway")
+
+    async def work() -> str:
+        await notes.insert_one({"_id": "second"})
+        await notes.update_one({"_id": "first"}, {"$set": {"count": 2}})
+        return "done"
+
+    with pytest.raises(LookupError, match="halfway"):
+        await shared.database.transaction(fail)
+    untouched = await notes.find_one({"_id": "first"})
+    result = await shared.database.transaction(work)
+
+    assert untouched == {"_id": "first", "count": 0}
+    assert result == "done"
+    assert await notes.find({}, sort=[("_id", 1)]) == [{"_id": "first", "count": 2}, {"_id": "second"}]
+
+
+async def test_transactions_that_collide_run_again_until_all_have_counted(shared: Slices, notes: Collection) -> None:
+    async def count_up() -> None:
+        found = await notes.find_one({"_id": "first"})
+        assert found is not None
+        await notes.update_one({"_id": "first"}, {"$set": {"count": found["count"] + 1}})
+
+    await asyncio.gather(*(shared.database.transaction(count_up) for _ in range(12)))
+
+    assert await notes.find_one({"_id": "first"}) == {"_id": "first", "count": 12}
+
+
+@pytest.mark.parametrize("trouble", [COLLIDED, UNKNOWN_COMMIT, NETWORK])
+async def test_a_commit_that_fails_in_passing_is_made_once(
+    shared: Slices, notes: Collection, trouble: dict[str, Any]
+) -> None:
+    async def count_up() -> None:
+        await notes.update_one({"_id": "first"}, {"$inc": {"count": 1}})
+
+    async with shared.failing("commitTransaction", times=2, **trouble):
+        await shared.database.transaction(count_up)
+
+    assert await notes.find_one({"_id": "first"}) == {"_id": "first", "count": 1}
+
+
+@pytest.mark.parametrize("trouble", [COLLIDED, UNKNOWN_COMMIT, NETWORK])
+async def test_a_transaction_that_never_gets_through_is_unavailable_in_the_end(
+    shared: Slices, notes: Collection, trouble: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "TRANSACTION_PATIENCE", 0.05)
+
+    async def count_up() -> None:
+        await notes.update_one({"_id": "first"}, {"$inc": {"count": 1}})
+
+    async with shared.failing("commitTransaction", **trouble):
+        with pytest.raises(Unavailable):
+            await shared.database.transaction(count_up)
+
+
+async def test_a_fault_in_a_transaction_is_not_tried_again(shared: Slices, notes: Collection) -> None:
+    runs = 0
+
+    async def repeat() -> None:
+        nonlocal runs
+        runs += 1
+        await notes.insert_one({"_id": "first"})
+
+    with pytest.raises(DuplicateKeyError):
+        await shared.database.transaction(repeat)
+
+    assert runs == 1
+
+
+async def test_a_session_has_a_moment_once_it_was_used(shared: Slices, notes: Collection) -> None:
+    async with shared.database.session() as session:
+        before = session.moment
+        await notes.insert_one({"_id": "written"})
+        written = session.moment
+
+    assert before is None
+    assert written is not None
+    async with shared.database.session(written) as reader:
+        assert await notes.find_one({"_id": "written"}) == {"_id": "written"}
+        assert reader.moment is not None
+        assert reader.moment.operation_time >= written.operation_time
+
+
+async def test_a_read_after_a_moment_that_has_not_come_is_unavailable(shared: Slices, notes: Collection) -> None:
+    async with shared.database.session() as session:
+        await notes.find_one({})
+        assert session.moment is not None
+        present = session.moment
+    future = replace(present, operation_time=Timestamp(present.operation_time.time + 3600, 1))
+
+    async with shared.database.session(future):
+        with pytest.raises(Unavailable):
+            await notes.find_one({})
+
+
+async def test_insertions_are_given_in_order_from_the_opening_on(notes: Collection) -> None:
+    await notes.insert_one({"_id": "before"})
+    async with notes.inserts() as inserts:
+        unseen = inserts.at
+        await notes.insert_one({"_id": "a"})
+        await notes.update_one({"_id": "a"}, {"$set": {"count": 1}})
+        await notes.insert_one({"_id": "b"})
+
+        given = [await inserts.next(), await inserts.next()]
+        moment = inserts.at
+        nothing = await inserts.next()
+
+    assert unseen is None
+    assert [one and one["_id"] for one in given] == ["a", "b"]
+    assert moment is not None
+    assert nothing is None
+
+
+async def test_a_stream_outlives_a_lost_cursor(shared: Slices, notes: Collection) -> None:
+    async with notes.inserts() as inserts:
+        await notes.insert_one({"_id": "a"})
+        first = await inserts.next()
+        async with shared.failing("getMore", collection="notes", times=1, **NETWORK):
+            await notes.insert_one({"_id": "b"})
+
+            second = await inserts.next()
+
+    assert (first, second) == ({"_id": "a"}, {"_id": "b"})
+
+
+async def test_a_stream_that_cannot_go_on_is_unavailable(shared: Slices, notes: Collection) -> None:
+    async with notes.inserts() as inserts:
+        async with shared.failing("getMore", "aggregate", collection="notes", **NETWORK):
+            with pytest.raises(Unavailable):
+                await inserts.next()
+
+    async with shared.failing("aggregate", collection="notes", **SHUTDOWN):
+        with pytest.raises(Unavailable):
+            async with notes.inserts():
+                pass
+
+
+async def test_documents_come_back_aware_and_with_their_uuids(notes: Collection) -> None:
+    at = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+    document: Document = {"_id": "typed", "at": at, "bytes": b"\0\xff"}
+
+    await notes.insert_one(document)
+
+    assert await notes.find_one({"_id": "typed"}) == {"_id": "typed", "at": at, "bytes": b"\0\xff"}

@@ -10,13 +10,16 @@ from pydantic import ValidationError
 from ._actions import MAX_DEPTH, MAX_PROPERTIES, dumps, rfc3339
 from ._errors import Invalid
 from ._models import Action, Assurance, Identifier
-from ._rules import ActionInput, BatchInput, IdentifierInput, Seen, fault, why
+from ._rules import MOST_IDENTIFIERS, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
 
 _MOST_ACTIONS = 500
 _MOST_BYTES = 500_000
 _CLOCK_TOLERANCE = timedelta(seconds=30)
 _FUTURE_TOLERANCE = timedelta(minutes=5)
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+# Actions without a contact's key belong together until nothing happens for so long.
+_GAP = timedelta(minutes=30)
+_MOST_CONTACTS = 10
 
 
 class RecordedAction(Action):
@@ -135,15 +138,17 @@ class Memory:
 
     def context(self, asked: Mapping[str, Any], channel: str | None, cap: Assurance) -> dict[str, Any]:
         """The ContextDocument. Raises Invalid."""
-        recent = asked.get("recent") or 20
+        recent = asked.get("recent", 20)
         if not 1 <= recent <= 100:
             raise Invalid(f"recent: 1 to 100 actions, not {recent}.")
-        if asked.get("after") is not None and not str(asked["after"]).startswith("memory-"):
+        if asked.get("after") and asked["after"] not in {f"memory-{count}" for count in range(len(self._stored) + 1)}:
             raise Invalid("The token is not one of this server's.")
         try:
             identifiers = [IdentifierInput.model_validate(each) for each in asked.get("identifiers") or ()]
         except ValidationError as error:
             raise Invalid(f"identifiers: {why(error)}") from None
+        if len(identifiers) > MOST_IDENTIFIERS:
+            raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         seen = Seen(identifiers, cap, channel, asked.get("contact") or "")
         actions = sorted(self._homes.get(seen.home or (), ()), key=_position, reverse=True)
         known = bool(seen.proven and actions and seen.home)
@@ -170,19 +175,26 @@ def _position(action: Action) -> tuple[datetime, int, str]:
 
 
 def _contacts(actions: Sequence[RecordedAction]) -> list[dict[str, Any]]:
-    """The latest first, from actions given newest first; by channel and key alone, gaps aside."""
-    found: dict[tuple[str, str | None], dict[str, Any]] = {}
+    """The latest, latest first, from actions given newest first."""
+    found: list[dict[str, Any]] = []
+    open_ones: dict[tuple[str, str | None], dict[str, Any]] = {}
     for action in reversed(actions):
         who = (action.channel, action.contact)
-        id = f"con_{uuid.uuid5(uuid.NAMESPACE_OID, '/'.join(map(str, who))).hex}"
-        contact = found.setdefault(who, {"id": id, "channel": action.channel, "first_at": action.at})
-        if action.contact is not None:
-            contact["key"] = action.contact
+        contact = open_ones.get(who)
+        if contact is None or (action.contact is None and action.at - contact["last_at"] >= _GAP):
+            id = uuid.uuid5(uuid.NAMESPACE_OID, f"{action.channel}/{action.contact or action.at}")
+            contact = {"id": f"con_{id.hex}", "channel": action.channel, "first_at": action.at}
+            if action.contact is not None:
+                contact["key"] = action.contact
+            found.append(contact)
+            open_ones[who] = contact
         contact["last_at"] = action.at
-        if action.type == "contact.ended" and action.properties.get("outcome") is not None:
-            contact["outcome"] = str(action.properties["outcome"])
-    latest = sorted(found.values(), key=lambda contact: contact["last_at"], reverse=True)
+        if action.type == "contact.ended":
+            contact.pop("outcome", None)
+            if action.properties.get("outcome") is not None:
+                contact["outcome"] = str(action.properties["outcome"])[:100]
+    latest = sorted(found, key=lambda contact: contact["last_at"], reverse=True)
     return [
         {**contact, "first_at": rfc3339(contact["first_at"]), "last_at": rfc3339(contact["last_at"])}
-        for contact in latest
+        for contact in latest[:_MOST_CONTACTS]
     ]

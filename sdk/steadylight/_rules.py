@@ -25,6 +25,9 @@ from pydantic import (
 from ._actions import MAX_DEPTH, rfc3339
 from ._models import Assurance
 
+#: More is a list of guesses, not somebody who is known.
+MOST_IDENTIFIERS = 10
+
 
 def _time(value: object) -> object:
     if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", value):
@@ -64,7 +67,7 @@ class ActionInput(_Closed):
     sequence: Annotated[int, Field(strict=True, ge=0, lt=2**53)]
     type: _Type
     at: _Time
-    identifiers: Annotated[list[IdentifierInput], Field(max_length=10)] = []
+    identifiers: Annotated[list[IdentifierInput], Field(max_length=MOST_IDENTIFIERS)] = []
     actor: Literal["CUSTOMER", "AGENT", "SYSTEM"] = "CUSTOMER"
     contact: _Name = ""
     journey: _Name = ""

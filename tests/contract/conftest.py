@@ -1,4 +1,4 @@
-"""One fixture for a Steadylight of either sort, reached by either client: what a test asks of it, all four must answer."""
+"""One fixture for a Steadylight of either sort, reached by either client: all four must answer a test alike."""
 
 import inspect
 from collections.abc import AsyncIterator, Callable
@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 
 import httpx
 import pytest
+
 from steadylight import AsyncClient, Client
 from steadylight._operations import OPERATIONS
 from steadylight.testing import FAST, Server
-
 from tests.conftest import LiveServer
 
 #: A Client or an AsyncClient; tests call what both have.

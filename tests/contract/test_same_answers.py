@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from steadylight import Forbidden, Invalid, Unauthenticated
 
+from steadylight import Forbidden, Invalid, Unauthenticated
 from tests.contract.conftest import House, done
 from tests.factories import action, batch, login
 
@@ -141,7 +141,7 @@ STORED: dict[str, dict[str, Any]] = {
     "8 levels": action(SOMEBODY, properties=nested(8)),
     "64 bits": action(SOMEBODY, properties={"most": 2**63 - 1, "least": -(2**63)}),
     "names that a database might mistake": action(SOMEBODY, properties={"$set": 1, "a.b": 2, "": 3, "_id": 4}),
-    "halves of references": action(SOMEBODY, properties={"$ref": "x", "in": {"$id": 7}, "$id": [{"$ref": 1}]}),
+    "halves of references": action(SOMEBODY, properties={"$ref": "x", "in": {"$id": 7}, "and": [{"$ref": 1}]}),
     "NUL in a value": action(SOMEBODY, properties={"text": "a\0b"}),
     "every kind of value": action(SOMEBODY, properties={"a": None, "b": True, "c": 1.5, "d": [1, "x"], "e": {}}),
 }
@@ -317,9 +317,7 @@ async def test_a_clock_that_is_off_by_more_than_30_seconds_is_corrected(house: H
     shown = await done(house.connect(key=key).customer(login=name, assurance="LOGIN").contact().context(within=5))
 
     margin = timedelta(milliseconds=50)
-    assert (
-        before + timedelta(seconds=20) - margin <= shown.actions[0].at <= after + timedelta(seconds=20) + margin
-    )
+    assert before + timedelta(seconds=20) - margin <= shown.actions[0].at <= after + timedelta(seconds=20) + margin
     assert again["verdicts"] == "D"
 
 

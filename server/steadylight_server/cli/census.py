@@ -13,6 +13,7 @@ from steadylight_server.core.assurance import Assurance
 
 # Below the server's own limit of 60 aliases in a document.
 _AT_ONCE = 50
+_LEVELS: dict[Any, int] = {level.name: level.value for level in Assurance}
 
 
 class _Asked(NamedTuple):
@@ -91,6 +92,5 @@ def _identifiers(action: dict[str, Any]) -> Iterable[_Asked]:
     for one in given if isinstance(given, list) else ():
         if isinstance(one, dict):
             kind, value, level = one.get("kind"), one.get("value"), one.get("assurance")
-            if isinstance(kind, str) and isinstance(value, str) and isinstance(level, str):
-                if level in Assurance.__members__:
-                    yield _Asked(kind, value, Assurance[level])
+            if isinstance(kind, str) and isinstance(value, str) and isinstance(level, str) and level in _LEVELS:
+                yield _Asked(kind, value, _LEVELS[level])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from steadylight_server.cli.output import Failure
 from steadylight_server.core.config import Settings
+from steadylight_server.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from steadylight_server.access.service import AccessService
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 async def opened(
     settings: Settings, uri: str, *, with_indexes: bool = True
 ) -> "AsyncIterator[tuple[Database, Stores]]":
-    """The database and its stores, tried with a ping. Raises Unavailable, or Failure when it refuses us for good."""
+    """The database and its stores, tried with a ping. Raises Failure when it does not answer, or refuses us."""
     # Not at the top: strawberry, motor and the rest take a second to import, which `--help` need not wait for.
     from steadylight_server.app import Stores
     from steadylight_server.core.mongo import Database
@@ -52,7 +53,9 @@ async def access(settings: Settings) -> "AsyncIterator[AccessService]":
 
 
 def _refusal(error: Exception) -> Exception:
-    """The driver's own errors in words: a malformed address, a wrong password. Others stay as they are."""
+    """What is wrong in words: a malformed address, a wrong password, nobody there. Other errors stay as they are."""
+    if isinstance(error, Unavailable):
+        return Failure("The database does not answer. Does it run, and is STEADYLIGHT_MONGODB_URI right?")
     if type(error).__module__.partition(".")[0] in ("pymongo", "bson"):
         return Failure(f"The database cannot be used: {error}. Check STEADYLIGHT_MONGODB_URI.")
     return error

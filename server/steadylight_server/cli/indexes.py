@@ -36,7 +36,10 @@ def indexes(
         as_json(found)
     else:
         heads = ["collection", "index", "keys", "unique", "state"]
-        rows = [[*one.values()][:2] + [_keys(one), "yes" if one["unique"] else None, one["state"]] for one in found]
+        rows = [
+            [one["collection"], one["name"], _keys(one), "yes" if one["unique"] else None, one["state"]]
+            for one in found
+        ]
         as_table(heads, rows)
     if any(one["state"] == "missing" for one in found):
         raise typer.Exit(1)

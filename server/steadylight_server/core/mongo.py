@@ -8,15 +8,17 @@ belongs to the request and not to any one call.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp as Timestamp
 from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo import IndexModel as IndexModel
-from pymongo import WriteConcern
+from pymongo import WriteConcern as WriteConcern
 from pymongo.errors import (
+    BulkWriteError,
     ConnectionFailure,
     ExecutionTimeout,
     OperationFailure,
@@ -34,11 +36,13 @@ from steadylight_server.core import metrics
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.errors import Unavailable
 
+DUPLICATE_KEY = 11000
 Document = dict[str, Any]
 Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]  # operators, or a pipeline
 T = TypeVar("T")
 
 MAJORITY = WriteConcern("majority")
+ACKNOWLEDGED = WriteConcern(1)
 
 # No answer within this many seconds and the caller is told UNAVAILABLE. Less than the SDK's own patience of 10 s.
 PATIENCE = 5.0
@@ -58,7 +62,8 @@ def translated() -> Iterator[None]:
     except (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError, WriteConcernError) as error:
         raise Unavailable("The database cannot answer now. Try again shortly.") from error
     except PyMongoError as error:
-        if _is_transient(error) or (isinstance(error, OperationFailure) and error.code in _PASSING):
+        passing = isinstance(error, OperationFailure) and error.code in _PASSING
+        if passing or _is_transient(error) or _is_unconfirmed(error):
             raise Unavailable("The database cannot answer now. Try again shortly.") from error
         raise
 
@@ -91,12 +96,17 @@ class _Pool(ConnectionPoolListener):
     connection_ready = connection_check_out_started = connection_check_out_failed = _unused
 
 
+def _is_unconfirmed(error: PyMongoError) -> bool:
+    """Whether writes in bulk were made, but not confirmed by the majority: a new primary may not have them."""
+    return isinstance(error, BulkWriteError) and bool(error.details.get("writeConcernErrors"))
+
+
 class Collection:
     """What stores use of one collection. Reads honour the session they run in; errors are translated."""
 
-    def __init__(self, database: "Database", name: str) -> None:
+    def __init__(self, database: "Database", name: str, *, write_concern: WriteConcern = MAJORITY) -> None:
         self.name = name
-        self._of: Any = database.raw.get_collection(name)
+        self._of: Any = database.raw.get_collection(name, write_concern=write_concern)
 
     async def find_one(self, query: Mapping[str, Any], projection: Mapping[str, Any] | None = None) -> Document | None:
         """The one document that matches, or None."""
@@ -139,6 +149,17 @@ class Collection:
         """Stores all it can, in no order. Raises BulkWriteError for the rest."""
         with translated():
             return await self._of.insert_many(documents, ordered=False, session=_session.get())
+
+    async def insert_new(self, documents: Sequence[Document]) -> list[int]:
+        """Stores those whose id is not there yet; the places in the list of the others."""
+        try:
+            await self.insert_many(documents)
+        except BulkWriteError as error:
+            failures = error.details["writeErrors"]
+            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
+                raise
+            return [failure["index"] for failure in failures]
+        return []
 
     async def update_one(self, query: Mapping[str, Any], change: Change, *, upsert: bool = False) -> tuple[int, bool]:
         """Changes one document atomically. Returns how many matched, and whether one was made."""
@@ -194,7 +215,9 @@ class Collection:
     async def inserts(self) -> AsyncIterator["Inserts"]:
         """What is inserted from now on. Raises Unavailable where the stream cannot be opened."""
         pipeline = [{"$match": {"operationType": "insert"}}]
-        async with self._of.watch(pipeline, max_await_time_ms=1000) as stream:
+        async with AsyncExitStack() as stack:
+            with translated():
+                stream = await stack.enter_async_context(self._of.watch(pipeline, max_await_time_ms=1000))
             inserts = Inserts(stream)
             await inserts.open()
             yield inserts
@@ -234,7 +257,9 @@ class Database:
             appname="steadylight",
             tz_aware=True,
             uuidRepresentation="standard",
-            retryWrites=True,
+            # Its bookkeeping costs a third of an insert and half of an update. Whoever calls repeats, and may: every
+            # write on the hot path is safe to repeat. Transactions are repeated here.
+            retryWrites=False,
             retryReads=True,
             serverSelectionTimeoutMS=int(PATIENCE * 1000),
             connectTimeoutMS=int(PATIENCE * 1000),
@@ -243,9 +268,9 @@ class Database:
         )
         self.raw = self.client.get_database(name, write_concern=MAJORITY, read_concern=ReadConcern("majority"))
 
-    def collection(self, name: str) -> Collection:
-        """The collection of that name."""
-        return Collection(self, name)
+    def collection(self, name: str, *, write_concern: WriteConcern = MAJORITY) -> Collection:
+        """The collection of that name. A write to it is done when it meets the write concern."""
+        return Collection(self, name, write_concern=write_concern)
 
     async def ping(self) -> None:
         """Returns when the database answers. Raises Unavailable."""
@@ -253,14 +278,15 @@ class Database:
             await self.raw.command("ping")
 
     async def about(self) -> Document:
-        """What the server says of itself: `version`; `setName` in a replica set, `msg: isdbgrid` in a sharded cluster."""
+        """What the server says of itself: `version`; `setName` in a replica set, `msg: isdbgrid` in a cluster."""
         with translated():
             return {**await self.raw.command("buildInfo"), **await self.raw.command("hello")}
 
-    async def server_time(self) -> Any:
+    async def server_time(self) -> datetime:
         """The database server's own clock, UTC."""
         with translated():
-            return (await self.raw.command("hello"))["localTime"]
+            moment: datetime = (await self.raw.command("hello"))["localTime"]
+        return moment.replace(tzinfo=UTC)  # commands are decoded without time zones, whatever the client's options
 
     async def collection_names(self) -> list[str]:
         """The names of all collections, sorted."""

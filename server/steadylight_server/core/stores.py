@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
-from steadylight_server.core.mongo import Collection, Database, IndexModel
+from steadylight_server.core.mongo import MAJORITY, Collection, Database, IndexModel, WriteConcern
 
 
 class Kept(StrEnum):
@@ -26,10 +26,10 @@ class Store:
         self.database = database
         self._suffix = suffix
 
-    def collection(self, name: str) -> Collection:
+    def collection(self, name: str, *, write_concern: WriteConcern = MAJORITY) -> Collection:
         """One of the declared collections."""
         assert name in self.collections, f"{name} is not declared"
-        return self.database.collection(name + self._suffix)
+        return self.database.collection(name + self._suffix, write_concern=write_concern)
 
     async def create_indexes(self) -> None:
         """Makes the indexes that are not there yet."""

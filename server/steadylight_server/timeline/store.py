@@ -22,13 +22,12 @@ from pymongo import IndexModel
 from pymongo.errors import BulkWriteError
 
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.core.mongo import Database, Document, Inserts, Timestamp
+from steadylight_server.core.mongo import DUPLICATE_KEY, Database, Document, Inserts, Timestamp
 from steadylight_server.core.paging import Page, Position, Window, packed
 from steadylight_server.core.stores import Kept, Store
 from steadylight_server.identity.models import Identifier
 from steadylight_server.timeline.models import Action, ActionFilter, Order, Outcome, Subject
 
-_DUPLICATE_KEY = 11000
 # What only the index needs is left out of what is read: it is a third of the cost of decoding.
 _INDEXED = ("facets", "order")
 _FIRST = UUID(int=0)
@@ -52,13 +51,13 @@ class ActionStore(Store):
             failed = {one["index"]: one["code"] for one in error.details["writeErrors"]}
         else:
             return [Outcome.STORED] * len(actions)
-        repeated = [actions[index].id for index, code in failed.items() if code == _DUPLICATE_KEY]
+        repeated = [actions[index].id for index, code in failed.items() if code == DUPLICATE_KEY]
         stored = {action.id: action async for action in self.by_ids(repeated)}
 
         def outcome(index: int, action: Action) -> Outcome:
             if index not in failed:
                 return Outcome.STORED
-            if failed[index] != _DUPLICATE_KEY:
+            if failed[index] != DUPLICATE_KEY:
                 return Outcome.RETRY
             return Outcome.DUPLICATE if action.says_the_same_as(stored[action.id]) else Outcome.CONFLICT
 

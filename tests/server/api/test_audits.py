@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.api.conftest import served
-from tests.server.api.small import KEY, Small
+from tests.conftest import LiveServer
 
 HERE = Path(__file__).parent / "audits"
 CACHE = Path(__file__).parents[3] / ".cache" / "audits"
@@ -20,6 +19,11 @@ FILES = ("package.json", "package-lock.json", "run.mjs")
 pytestmark = pytest.mark.skipif(
     not (shutil.which("node") and shutil.which("npm")), reason="the audits of graphql-http need node and npm"
 )
+
+
+@pytest.fixture
+def key(server: LiveServer) -> str:
+    return server.key("web")
 
 
 @pytest.fixture
@@ -51,11 +55,8 @@ async def run(*command: str, **environment: str) -> str:
 
 
 @pytest.mark.timeout(300)
-async def test_every_audit_is_ok(auditor: Path) -> None:
-    app, key = Small().app, KEY
-
-    async with served(app) as address:
-        printed = await run("node", str(auditor), f"http://{address}/graphql", AUDIT_AUTHORIZATION=f"Bearer {key}")
+async def test_every_audit_is_ok(auditor: Path, server: LiveServer, key: str) -> None:
+    printed = await run("node", str(auditor), f"{server.url}/graphql", AUDIT_AUTHORIZATION=f"Bearer {key}")
 
     audits: list[dict[str, Any]] = json.loads(printed)
     assert [audit for audit in audits if audit["status"] != "ok"] == []

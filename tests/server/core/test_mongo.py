@@ -1,17 +1,19 @@
 """The door to MongoDB: its errors made ours, its sessions, its transactions and its streams."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bson.timestamp import Timestamp
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.operations import UpdateOne
 from steadylight_server.core import mongo
 from steadylight_server.core.errors import Unavailable
-from steadylight_server.core.mongo import Collection, Document
+from steadylight_server.core.mongo import Collection, Database, Document
 
 from tests.server.conftest import Slices
 
@@ -21,6 +23,19 @@ OUR_FAULT = {"errorCode": 2}  # BadValue: asking again would not help
 NOT_CONFIRMED = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
 COLLIDED = {"errorCode": 112, "errorLabels": ["TransientTransactionError"]}
 UNKNOWN_COMMIT = {"errorCode": 50, "errorLabels": ["UnknownTransactionCommitResult"]}
+
+
+@pytest.fixture
+async def hasty(shared: Slices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """The same database for somebody who waits for a moment only, since the driver tries again till time is up."""
+    monkeypatch.setattr(mongo, "PATIENCE", 0.6)
+    assert shared.settings.mongodb_uri is not None
+    database = Database(shared.settings.mongodb_uri, shared.settings.database)
+    await database.ping()
+    yield database
+    with suppress(PyMongoError):  # it ends itself, too
+        await shared.database.client.admin.command("killAllSessions", [])  # a transaction left open holds its locks
+    await database.close()
 
 
 @pytest.fixture
@@ -73,49 +88,37 @@ async def test_a_repeated_id_is_a_duplicate_key(notes: Collection) -> None:
 
 
 @pytest.mark.parametrize("trouble", [SHUTDOWN, NETWORK])
-@pytest.mark.parametrize(
-    ("command", "name"),
-    [
-        ("find", "find_one"),
-        ("find", "find"),
-        ("find", "each"),
-        ("aggregate", "aggregate"),
-        ("insert", "insert_one"),
-        ("insert", "insert_many"),
-        ("update", "update_one"),
-        ("update", "bulk_write"),
-        ("findAndModify", "find_one_and_update"),
-        ("delete", "delete_one"),
-        ("drop", "drop"),
-        ("createIndexes", "create_indexes"),
-    ],
-)
-async def test_trouble_that_passes_is_unavailable(
-    shared: Slices, notes: Collection, command: str, name: str, trouble: dict[str, Any]
-) -> None:
+async def test_trouble_that_passes_is_unavailable(shared: Slices, hasty: Database, trouble: dict[str, Any]) -> None:
+    notes = hasty.collection("notes")
+
     async def each() -> None:
         [one async for one in notes.each({})]
 
-    calls: dict[str, Any] = {
-        "find_one": lambda: notes.find_one({}),
-        "find": lambda: notes.find({}),
-        "each": each,
-        "aggregate": lambda: notes.aggregate([]),
-        "insert_one": lambda: notes.insert_one({}),
-        "insert_many": lambda: notes.insert_many([{}]),
-        "update_one": lambda: notes.update_one({}, {"$set": {"count": 1}}),
-        "bulk_write": lambda: notes.bulk_write([UpdateOne({}, {"$set": {"count": 1}})]),
-        "find_one_and_update": lambda: notes.find_one_and_update({}, {"$set": {"count": 1}}),
-        "delete_one": lambda: notes.delete_one({}),
-        "drop": notes.drop,
-        "create_indexes": lambda: notes.create_indexes([mongo.IndexModel([("count", 1)], name="count")]),
-    }
+    calls = [
+        notes.find_one({}),
+        notes.find({}),
+        each(),
+        notes.aggregate([]),
+        notes.insert_one({}),
+        notes.insert_many([{}]),
+        notes.update_one({}, {"$set": {"count": 1}}),
+        notes.bulk_write([UpdateOne({}, {"$set": {"count": 1}})]),
+        notes.find_one_and_update({}, {"$set": {"count": 1}}),
+        notes.delete_one({}),
+        notes.count({}),
+        notes.drop(),
+        notes.create_indexes([mongo.IndexModel([("count", 1)], name="count")]),
+        notes.index_names(),
+        hasty.collection_names(),
+    ]
+    commands = ("find", "aggregate", "insert", "update", "findAndModify", "delete", "drop", "createIndexes")
 
-    async with shared.failing(command, collection="notes", **trouble):
-        with pytest.raises(Unavailable, match="The database cannot answer now") as caught:
-            await calls[name]()
+    async with shared.failing(*commands, "listIndexes", "listCollections", **trouble):
+        results = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert caught.value.extensions == {"code": "UNAVAILABLE", "retryAfter": 1.0}
+    assert [type(result) for result in results] == [Unavailable] * len(calls)
+    assert isinstance(results[0], Unavailable)
+    assert results[0].extensions == {"code": "UNAVAILABLE", "retryAfter": 1.0}
 
 
 async def test_one_lost_connection_is_not_noticed(shared: Slices, notes: Collection) -> None:
@@ -131,16 +134,19 @@ async def test_a_fault_of_ours_stays_as_it_is(shared: Slices, notes: Collection)
     assert caught.value.code == 2
 
 
-async def test_a_write_that_the_majority_did_not_confirm_is_unavailable(shared: Slices, notes: Collection) -> None:
+async def test_a_write_that_the_majority_did_not_confirm_is_unavailable(shared: Slices, hasty: Database) -> None:
+    notes = hasty.collection("notes")
+
     async with shared.failing("insert", "update", collection="notes", **NOT_CONFIRMED):
-        for attempt in (
+        results = await asyncio.gather(
             notes.insert_one({}),
             notes.insert_many([{}]),
             notes.update_one({}, {"$set": {"count": 1}}),
             notes.bulk_write([UpdateOne({}, {"$set": {"count": 1}})]),
-        ):
-            with pytest.raises(Unavailable):
-                await attempt
+            return_exceptions=True,
+        )
+
+    assert [type(result) for result in results] == [Unavailable] * 4
 
 
 async def test_a_database_that_is_not_there_is_unavailable(
@@ -215,16 +221,17 @@ async def test_a_commit_that_fails_in_passing_is_made_once(
 
 @pytest.mark.parametrize("trouble", [COLLIDED, UNKNOWN_COMMIT, NETWORK])
 async def test_a_transaction_that_never_gets_through_is_unavailable_in_the_end(
-    shared: Slices, notes: Collection, trouble: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    shared: Slices, hasty: Database, trouble: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo, "TRANSACTION_PATIENCE", 0.05)
+    notes = hasty.collection("notes")
 
     async def count_up() -> None:
         await notes.update_one({"_id": "first"}, {"$inc": {"count": 1}})
 
     async with shared.failing("commitTransaction", **trouble):
         with pytest.raises(Unavailable):
-            await shared.database.transaction(count_up)
+            await hasty.transaction(count_up)
 
 
 async def test_a_fault_in_a_transaction_is_not_tried_again(shared: Slices, notes: Collection) -> None:
@@ -297,7 +304,9 @@ async def test_a_stream_outlives_a_lost_cursor(shared: Slices, notes: Collection
     assert (first, second) == ({"_id": "a"}, {"_id": "b"})
 
 
-async def test_a_stream_that_cannot_go_on_is_unavailable(shared: Slices, notes: Collection) -> None:
+async def test_a_stream_that_cannot_go_on_is_unavailable(shared: Slices, hasty: Database) -> None:
+    notes = hasty.collection("notes")
+
     async with notes.inserts() as inserts:
         async with shared.failing("getMore", "aggregate", collection="notes", **NETWORK):
             with pytest.raises(Unavailable):

@@ -45,12 +45,14 @@ def screen(context: Context, call: str, agent: str) -> Panel:
         who.add_row("Customer", Text("not known. Ask, before you talk about anything of theirs.", "bold"))
     for visit in reversed(context.contacts):
         span = f"{visit.first_at:%H:%M:%S} to {visit.last_at:%H:%M:%S}"
-        who.add_row(f"In {visit.channel}", f"{span}{f', {visit.outcome}' if visit.outcome else ''}")
+        who.add_row(f"In {visit.channel}", Text(f"{span}, {visit.outcome}" if visit.outcome else span))
 
     did = Table("at (UTC)", "ago", "where", "what", "more", box=None, padding=(0, 2, 0, 0), header_style="dim")
     for action in context.actions:
-        more = ", ".join(f"{name} {_shown(value)}" for name, value in action.properties.items())
-        did.add_row(f"{action.at:%H:%M:%S}", _ago(action.at, context.at), action.channel, action.type, more)
+        told = ", ".join(f"{name} {_shown(value)}" for name, value in action.properties.items())
+        # As Text: what a customer typed must not be taken for markup.
+        when = f"{action.at:%H:%M:%S}", _ago(action.at, context.at)
+        did.add_row(*when, action.channel, Text(action.type), Text(told))
     parts: list[RenderableType] = [who, Text(), did if context.actions else Text("Nothing is recorded.", "dim")]
     if context.pending or context.stale:
         parts.append(Text("This may not be the latest.", "yellow"))

@@ -11,6 +11,7 @@ import anyio
 import httpx
 import pymongo
 import pytest
+import structlog
 import uvicorn
 from steadylight_server.access.models import ChannelKind
 from steadylight_server.access.service import AccessService
@@ -85,6 +86,7 @@ class LiveServer:
         assert not self._thread.is_alive(), "the server did not stop"
         self.client.drop_database(self.settings.database)
         self.client.close()
+        structlog.reset_defaults()  # the application set up the logs of this process, which other tests look at
 
     def _access(self, what: str, *given: Any) -> str:
         async def run() -> str:

@@ -102,7 +102,7 @@ def _digits(value: str) -> str:
 
 # Kind: its bar (None: never says who somebody is), its priority (lowest wins) and how its values are made alike.
 _KINDS: dict[str, tuple[Assurance | None, int, Callable[[str], str]]] = {
-    "login": (Assurance.LOGIN, 10, _exact),
+    "login": (Assurance.OTP, 10, _exact),
     "customer-number": (Assurance.KNOWLEDGE, 20, _exact),
     "account": (Assurance.KNOWLEDGE, 30, _exact),
     "email": (Assurance.OTP, 40, _folded),

@@ -160,12 +160,13 @@ async def test_what_breaks_a_rule_is_refused_alone(house: House) -> None:
 
 
 async def test_the_exceptions_name_the_action_where_it_has_a_name(house: House) -> None:
-    bad = [action(SOMEBODY, type=""), action(SOMEBODY, id="x" * 50), action(SOMEBODY, id=7), None]
+    wrong = action(SOMEBODY, type="")
+    bad: list[Any] = [wrong, action(SOMEBODY, id="x" * 50), action(SOMEBODY, id=7), None]
 
     told = house.record(batch(*bad), house.key("web"))
 
     assert [each["index"] for each in told["exceptions"]] == [0, 1, 2, 3]
-    assert [each["id"] for each in told["exceptions"]] == [bad[0] and bad[0]["id"], "x" * 36, None, None]
+    assert [each["id"] for each in told["exceptions"]] == [wrong["id"], "x" * 36, None, None]
     assert all(each["message"] for each in told["exceptions"])
 
 

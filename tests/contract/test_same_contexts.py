@@ -9,7 +9,7 @@ import pytest
 from steadylight import Context, Forbidden, Invalid, Options, Unauthenticated
 from steadylight.testing import FAST
 from tests.contract.conftest import House, Light, done
-from tests.factories import action, login
+from tests.factories import action, batch, login
 
 
 def at(**ago: float) -> str:
@@ -420,3 +420,20 @@ async def test_an_admin_s_actions_are_kept_since_the_key_may_be_repaired(house: 
     assert await done(light.flush(0.1)) == 1
     with pytest.raises(Forbidden):
         await done(light.deliver([action(login("C-1001"))]))
+
+
+async def test_a_repetition_changes_nothing_whatever_it_says_of_clock_and_assurance(house: House, name: str) -> None:
+    key = house.key("web")
+    first = action(login(name, "CLAIMED"), contact=name, at=at(hours=-1))
+    house.record(batch(first, sent_at=at(hours=-1)), key)
+    light = house.connect(key=key)
+    before = await done(light.contact(name).context(within=5))
+
+    again = house.record(batch({**first, "identifiers": [login(name)]}, sent_at=at(hours=-2)), key)
+    after = await done(light.contact(name).context(within=5))
+    owner = await seen(light, login=name, assurance="LOGIN")
+
+    assert again["verdicts"] == "D"
+    assert (after.actions, after.contacts) == (before.actions, before.contacts)
+    assert after.contacts[0].last_at == after.actions[0].at
+    assert (owner.actions, owner.contacts) == ((), ())

@@ -112,7 +112,7 @@ LOGIN = {"kind": "login", "value": "C-1", "assurance": "LOGIN"}
 @pytest.mark.parametrize(
     ("kind", "value", "bar", "below", "spelt"),
     [
-        ("login", "C-1", "LOGIN", "OTP", " C-1 "),
+        ("login", "C-1", "OTP", "KNOWLEDGE", " C-1 "),
         ("customer-number", "77", "KNOWLEDGE", "CALLER_ID", "77"),
         ("account", "77", "KNOWLEDGE", "CALLER_ID", "77"),
         ("email", "a@b.example", "OTP", "KNOWLEDGE", "A@B.example"),
@@ -164,11 +164,11 @@ def test_a_channel_asserts_no_more_than_it_may(server: Server) -> None:
     deliver(server, action(1, identifiers=[LOGIN]))
 
     with server.client() as light:
-        key = server.key("chat", "AUTOMATED_AGENT", highest_assurance="OTP")
+        key = server.key("chat", "AUTOMATED_AGENT", highest_assurance="KNOWLEDGE")
         light._transport._client.headers["Authorization"] = f"Bearer {key}"
         shown = light.customer(login="C-1", assurance="LOGIN").contact("x").context(within=5)
 
-    assert (shown.customer, [claim.assurance for claim in shown.claims]) == (None, ["OTP"])
+    assert (shown.customer, [claim.assurance for claim in shown.claims]) == (None, ["KNOWLEDGE"])
 
 
 def test_the_best_proven_identifier_is_home(server: Server) -> None:

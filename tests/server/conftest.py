@@ -67,6 +67,22 @@ class Slices:
         return Plan(explained)
 
     @asynccontextmanager
+    async def watched(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """What the database did meanwhile, as its own profiler says; the list is filled at the end."""
+        done: list[dict[str, Any]] = []
+        raw = self.database.client.get_database(self.settings.database)
+        await raw.command("profile", 2)
+        try:
+            yield done
+        finally:
+            await raw.command("profile", 0)
+            own = {"$ne": f"{self.settings.database}.system.profile"}
+            done += await raw["system.profile"].find({"ns": own, "op": {"$ne": "command"}}).to_list(None)
+            done += await raw["system.profile"].find({"ns": own, "command.aggregate": {"$exists": True}}).to_list(None)
+            done += await raw["system.profile"].find({"ns": own, "command.findAndModify": {"$exists": True}}).to_list(None)
+            await raw["system.profile"].drop()
+
+    @asynccontextmanager
     async def failing(
         self, *commands: str, collection: str | None = None, times: int | None = None, **how: Any
     ) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ from graphql import GraphQLError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types import ExecutionContext
 
 from steadylight_server.api.documents import Documents, Prepared
@@ -105,7 +106,10 @@ def _is_the_callers(error: GraphQLError, cause: Exception) -> bool:
 
     graphql-core points every such error at a place in the document. While a field is resolved, only an argument's does;
     a result that does not fit the schema is a GraphQLError as well, without a place, and may quote what is stored.
+    strawberry's own check of a `@oneOf` input has no place either, but a type of its own.
     """
+    if isinstance(cause, StrawberryInputCoercionError):
+        return True
     if error.path is None:
         # A scalar's own parser refuses with ValueError or TypeError; anything else it raises is a bug of ours.
         return bool(error.locations) and isinstance(cause, GraphQLError | ValueError | TypeError)

@@ -34,12 +34,13 @@ class Senders:
         self._existing: dict[str, dict[str, Any]] = {}
         self.keys: list[str] = []  # those that were fetched
         self.asking = Client(url, key, options=options)
-        viewer = self.asking.graphql(_VIEWER)["viewer"]
-        self._only: str | None = viewer["channel"]
+        try:
+            self._only: str | None = self._channel()
+        except BaseException:
+            self.asking.close(0)
+            raise
         if self._only is not None:
             self._clients[self._only] = self.asking
-        elif _REGISTER not in viewer["scopes"]:
-            raise Failure(f"The key lacks the scope {_REGISTER}. Make one that has it: steadylight key add --admin")
 
     def of(self, channel: str, lines: Sequence[Line]) -> Client:
         """The channel's client; a channel that is not registered yet is. Raises Refused."""
@@ -54,20 +55,29 @@ class Senders:
             self._clients[channel] = Client(self._url, key, options=self._options)
         return self._clients[channel]
 
+    def _channel(self) -> str | None:
+        """Whose key it is, None for an admin's. Raises Failure for an admin's that cannot fetch others."""
+        viewer = self.asking.graphql(_VIEWER)["viewer"]
+        if viewer["channel"] is None and _REGISTER not in viewer["scopes"]:
+            raise Failure(f"The key lacks the scope {_REGISTER}. Make one that has it: steadylight key add --admin")
+        channel: str | None = viewer["channel"]
+        return channel
+
     def _key(self, channel: str, lines: Sequence[Line]) -> str:
         """A new key, of the channel as it is if there is one."""
         if channel not in self._existing:
-            found = self.asking.graphql(_CHANNELS)["channels"]
-            self._existing = {one["name"]: one for one in found}
+            self._look_again()
         there = self._existing.get(channel)
-        if there is not None:
-            return self.asking.register_channel(channel, there["kind"], there["highestAssurance"])
-        try:
-            return self.asking.register_channel(channel, _kind(lines), _HIGHEST)
-        except Conflict:  # somebody else has added it meanwhile
-            self._existing = {one["name"]: one for one in self.asking.graphql(_CHANNELS)["channels"]}
-            there = self._existing[channel]
-            return self.asking.register_channel(channel, there["kind"], there["highestAssurance"])
+        if there is None:
+            try:
+                return self.asking.register_channel(channel, _kind(lines), _HIGHEST)
+            except Conflict:  # somebody else has added it meanwhile
+                self._look_again()
+                there = self._existing[channel]
+        return self.asking.register_channel(channel, there["kind"], there["highestAssurance"])
+
+    def _look_again(self) -> None:
+        self._existing = {one["name"]: one for one in self.asking.graphql(_CHANNELS)["channels"]}
 
     def __enter__(self) -> Self:
         return self

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from steadylight_server.cli.database import opened
@@ -32,6 +33,8 @@ from steadylight_server.core.config import Settings
 if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
+
+log = structlog.get_logger("steadylight.serve")
 
 # Connections that wait to be taken; the kernel caps it at its own limit.
 _BACKLOG = 2048
@@ -102,8 +105,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error  # without the address once more
         raise Failure(
-            f"Cannot listen on {host} port {port}: {error.strerror or error}. "
+            f"Cannot listen on {host} port {port}: {reason}. "
             "Choose another with --host and --port; --port 0 takes a free one."
         ) from error
 
@@ -153,6 +157,8 @@ def _run(config: "uvicorn.Config", listener: socket.socket) -> None:
 
 def worker() -> "Starlette":
     """What each of several processes serves."""
+    from uvicorn.config import STARTUP_FAILURE
+
     from steadylight_server.app import create_app
 
     parent = multiprocessing.parent_process()
@@ -164,7 +170,12 @@ def worker() -> "Starlette":
         os._exit(1)
 
     threading.Thread(target=follow, name="steadylight-follow", daemon=True).start()
-    return create_app()
+    try:
+        return create_app()
+    except Exception as error:
+        log.exception("the application cannot be made")
+        # With any other code uvicorn would start workers for ever.
+        raise SystemExit(STARTUP_FAILURE) from error
 
 
 @contextmanager

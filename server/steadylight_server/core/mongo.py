@@ -63,7 +63,7 @@ def translated() -> Iterator[None]:
         raise Unavailable("The database cannot answer now. Try again shortly.") from error
     except PyMongoError as error:
         passing = isinstance(error, OperationFailure) and error.code in _PASSING
-        if passing or _is_transient(error) or _is_unconfirmed(error):
+        if passing or _is_transient(error) or _is_in_doubt(error):
             raise Unavailable("The database cannot answer now. Try again shortly.") from error
         raise
 
@@ -72,6 +72,11 @@ def _is_transient(error: BaseException | None) -> bool:
     return isinstance(error, PyMongoError) and (
         error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError")
     )
+
+
+def _is_in_doubt(error: PyMongoError) -> bool:
+    """Whether a bulk was done by one member that may yet lose it: the driver calls that no WriteConcernError."""
+    return isinstance(error, BulkWriteError) and bool(error.details.get("writeConcernErrors"))
 
 
 class _Pool(ConnectionPoolListener):
@@ -94,11 +99,6 @@ class _Pool(ConnectionPoolListener):
 
     pool_created = pool_ready = pool_cleared = pool_closed = _unused
     connection_ready = connection_check_out_started = connection_check_out_failed = _unused
-
-
-def _is_unconfirmed(error: PyMongoError) -> bool:
-    """Whether writes in bulk were made, but not confirmed by the majority: a new primary may not have them."""
-    return isinstance(error, BulkWriteError) and bool(error.details.get("writeConcernErrors"))
 
 
 class Collection:
@@ -190,6 +190,11 @@ class Collection:
         """How many match. Scans: for operators and tests, never for a request."""
         with translated():
             return await self._of.count_documents(query)
+
+    async def create(self) -> None:
+        """Makes it, empty. Raises where it exists."""
+        with translated():
+            await self._of.database.create_collection(self.name)
 
     async def drop(self) -> None:
         """Removes the collection and its indexes."""

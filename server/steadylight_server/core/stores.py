@@ -45,10 +45,12 @@ class Store:
             missing += [f"{collection}.{name}" for name in declared if name not in there]
         return missing
 
-    async def drop(self) -> None:
-        """Removes the collections."""
+    async def begin_anew(self) -> None:
+        """Leaves the collections empty, with their indexes, whatever was in them before."""
         for name in self.collections:
             await self.collection(name).drop()
+            await self.collection(name).create()
+        await self.create_indexes()
 
     async def take_the_place_of(self, other: "Store") -> None:
         """Moves each collection under the other's name; what was there is gone."""

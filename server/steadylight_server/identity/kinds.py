@@ -39,7 +39,7 @@ class Kind:
 
 
 DECLARED = (
-    Kind("login", Assurance.LOGIN, 10),
+    Kind("login", Assurance.OTP, 10),
     Kind("customer-number", Assurance.KNOWLEDGE, 20),
     Kind("account", Assurance.KNOWLEDGE, 30),
     Kind("email", Assurance.OTP, 40, folded),

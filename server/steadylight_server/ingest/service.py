@@ -93,10 +93,12 @@ class Ingest:
         intent = Intent(uuid7(), [action.id for action in actions])
         await self._intents.open(intent)
         outcomes = await self._timeline.append(actions)
-        there = (Outcome.STORED, Outcome.DUPLICATE)
-        fresh = await self._timeline.project(
-            [action for action, outcome in zip(actions, outcomes, strict=True) if outcome in there]
-        )
+        judged = list(zip(actions, outcomes, strict=True))
+        there = [action for action, outcome in judged if outcome is Outcome.STORED]
+        # As it is stored, not as it came again: the clock may be corrected differently, another assurance lead elsewhere.
+        repeated = [action.id for action, outcome in judged if outcome is Outcome.DUPLICATE]
+        there += [action async for action in self._timeline.by_ids(repeated)]
+        fresh = await self._timeline.project(there)
         await self._intents.close(intent)
         return outcomes, fresh
 

@@ -80,37 +80,29 @@ def recent_pipeline(profile_ids: Sequence[UUID], limit: int) -> list[Mapping[str
 
 def contacts(pieces: Iterable[Mapping[str, Any]]) -> list[Contact]:
     """Whole contacts, the latest first, from stored pieces given in any order."""
-    whole: list[Contact] = []
-    latest: dict[tuple[UUID, str], int] = {}  # where in `whole` the latest keyless contact of a profile's channel is
+    whole: list[Document] = []
+    latest: dict[tuple[UUID, str], Document] = {}  # the latest keyless contact of a profile's channel, in `whole`
     for piece in sorted(pieces, key=lambda one: one["first_at"]):
-        contact = Contact(
-            id=piece["_id"],
-            profile_id=piece["profile_id"],
-            channel=piece["channel"],
-            key=piece.get("key"),
-            first_at=piece["first_at"],
-            last_at=piece["last_at"],
-            outcome=piece["ended"]["outcome"] if "ended" in piece else None,
-        )
-        if contact.key is None:
-            place = latest.get((contact.profile_id, contact.channel))
-            if place is not None and contact.first_at - whole[place].last_at < GAP:
-                whole[place] = _joined(whole[place], contact)
+        if "key" not in piece:
+            before = latest.get((piece["profile_id"], piece["channel"]))
+            if before is not None and piece["first_at"] - before["last_at"] < GAP:
+                before.update({name: piece[name] for name in ("last_at", "ended") if name in piece})
                 continue
-            latest[contact.profile_id, contact.channel] = len(whole)
-        whole.append(contact)
-    return sorted(whole, key=lambda one: (one.last_at, one.id), reverse=True)
+        whole.append({**piece})
+        if "key" not in piece:
+            latest[piece["profile_id"], piece["channel"]] = whole[-1]
+    return sorted(map(_contact, whole), key=lambda one: (one.last_at, one.id), reverse=True)
 
 
-def _joined(first: Contact, second: Contact) -> Contact:
+def _contact(document: Mapping[str, Any]) -> Contact:
     return Contact(
-        first.id,
-        first.profile_id,
-        first.channel,
-        None,
-        first.first_at,
-        max(first.last_at, second.last_at),
-        second.outcome or first.outcome,
+        id=document["_id"],
+        profile_id=document["profile_id"],
+        channel=document["channel"],
+        key=document.get("key"),
+        first_at=document["first_at"],
+        last_at=document["last_at"],
+        outcome=document["ended"]["outcome"] if "ended" in document else None,
     )
 
 

@@ -21,8 +21,7 @@ async def rebuild(database: Database, on_progress: Callable[[int], None] = lambd
     """Returns how many actions there were. `on_progress` is told how many are done so far."""
     fresh = (ContactStore(database, suffix=_SUFFIX), TypeStore(database, suffix=_SUFFIX))
     for store in fresh:
-        await store.drop()
-        await store.create_indexes()
+        await store.begin_anew()
     actions = ActionStore(database)
     async with actions.appended() as appended:
         done = 0

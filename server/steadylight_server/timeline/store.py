@@ -148,7 +148,12 @@ def page_query(
 def facet(channel: str | None, type: str | None, subject: Subject | None) -> str:
     """The text under which actions with these attributes are found; None leaves one open."""
     about = f"{subject.kind}\x1f{subject.id}" if subject else ""
-    return f"{channel or ''}\x1e{type or ''}\x1e{about}"
+    return f"{_side(channel)}\x1e{_side(type)}\x1e{about}"
+
+
+def _side(wanted: str | None) -> str:
+    """An open side is empty; an empty name, which nothing has, must not read as one."""
+    return "" if wanted is None else wanted or "\x1d"
 
 
 @lru_cache(maxsize=4096)

@@ -24,19 +24,18 @@ class TypeStore(Store):
     def __init__(self, database: Database, *, suffix: str = "") -> None:
         super().__init__(database, suffix=suffix)
         self._types = self.collection("action_types")
-        self._known: set[str] = set()
+        self._known: dict[str, datetime] = {}  # by when; another server may have received one before, and crashed
 
     async def project(self, actions: Iterable[Action]) -> list[Action]:
         """Takes the actions into account; returns the first action of each type that nobody noted before."""
         first: dict[str, Action] = {}
         for action in actions:
-            if action.type not in self._known and (
-                action.type not in first or action.received_at < first[action.type].received_at
-            ):
+            known = first[action.type].received_at if action.type in first else self._known.get(action.type)
+            if known is None or action.received_at < known:
                 first[action.type] = action
         new = [action for action in first.values() if await self._add(action.type, action.received_at)]
         if len(self._known) < _MOST_KNOWN:
-            self._known.update(first)
+            self._known.update({type: action.received_at for type, action in first.items()})
         return new
 
     async def _add(self, type: str, at: datetime) -> bool:

@@ -32,7 +32,10 @@ class Steadylight:
 
     def __call__(self, *arguments: object, code: int = 0) -> Result:
         """What it printed; it must end with the exit code."""
-        result = CliRunner().invoke(program, [str(one) for one in arguments], prog_name="steadylight")
+        # Wide, so that rich breaks no sentence.
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(
+            program, [str(one) for one in arguments], prog_name="steadylight"
+        )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == code, result.output

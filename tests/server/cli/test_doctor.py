@@ -40,8 +40,8 @@ def test_where_there_is_no_database_yet_it_is_tried_and_nothing_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_that_does_not_answer_fails(steadylight: Steadylight, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STEADYLIGHT_MONGODB_URI", "mongodb://127.0.0.1:1")
+def test_a_database_that_cannot_be_used_fails(steadylight: Steadylight, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEADYLIGHT_MONGODB_URI", "http://127.0.0.1")
 
     told = steadylight.json("doctor", code=1)
 

@@ -79,6 +79,4 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
 def test_what_cannot_be_done_is_told(
     arguments: tuple[str, ...], code: int, told: str, web: str, steadylight: Steadylight
 ) -> None:
-    said = steadylight("key", *arguments, code=code).stderr
-
-    assert told in " ".join(said.replace("│", " ").split())
+    assert told in steadylight("key", *arguments, code=code).stderr

@@ -68,7 +68,7 @@ REFUSED: dict[str, Any] = {
     "identifiers: none, and no contact": action(),
     "identifiers: an object": action(SOMEBODY, identifiers=SOMEBODY),
     "identifiers: 11": action(*[identifier(value=str(number)) for number in range(11)]),
-    "identifiers: below the bar, and no contact": action(identifier(assurance="OTP")),
+    "identifiers: below the bar, and no contact": action(identifier(assurance="KNOWLEDGE")),
     "identifiers: a shared thing, and no contact": action(identifier(kind="device", assurance="IN_PERSON")),
     "identifiers: nothing left of the value": action(identifier(value=" ")),
     "kind: missing": action(identifier(kind=None)),

@@ -112,7 +112,7 @@ async def test_a_context_holds_the_newest_20_unless_told_otherwise(house: House,
 async def test_a_kind_counts_from_its_bar_on(house: House, name: str) -> None:
     desk = house.connect("desk", "ASSISTED")
     bars = {
-        "login": ("LOGIN", "OTP"),
+        "login": ("OTP", "KNOWLEDGE"),
         "customer-number": ("KNOWLEDGE", "CALLER_ID"),
         "account": ("KNOWLEDGE", "CALLER_ID"),
         "email": ("OTP", "KNOWLEDGE"),
@@ -180,20 +180,20 @@ async def test_the_best_proven_identifier_is_the_home(house: House, name: str) -
 
 
 async def test_a_channel_s_word_counts_for_no_more_than_it_may_assert(house: House, name: str) -> None:
-    chat = house.connect(key=house.key(f"{name}-chat", "AUTOMATED_AGENT", "OTP"))
+    chat = house.connect(key=house.key(f"{name}-chat", "AUTOMATED_AGENT", "KNOWLEDGE"))
     web = house.connect()
     refused = await done(chat.deliver([action(login(name))]))
-    await done(web.deliver([action(login(name)), action(proven("email", f"{name}@example.org", "OTP"))]))
+    await done(web.deliver([action(login(name)), action(proven("customer-number", name, "KNOWLEDGE"))]))
 
     by_login = await seen(chat, login=name, assurance="LOGIN")
-    by_email = await seen(chat, email=f"{name}@example.org", assurance="IN_PERSON")
+    by_number = await seen(chat, customer_number=name, assurance="IN_PERSON")
     from_web = await seen(web, login=name, assurance="IN_PERSON")
 
     assert refused.refused == 1
     assert (by_login.customer, by_login.actions) == (None, ())
-    assert [(each.value, each.assurance) for each in by_login.claims] == [(name, "OTP")]
-    assert by_email.customer is not None
-    assert by_email.assurance == "OTP"
+    assert [(each.value, each.assurance) for each in by_login.claims] == [(name, "KNOWLEDGE")]
+    assert by_number.customer is not None
+    assert by_number.assurance == "KNOWLEDGE"
     assert from_web.assurance == "LOGIN"
 
 

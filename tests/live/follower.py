@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 ACTIVITY = (
     "subscription Activity($by: CustomerBy!) { customerActivity(by: $by) { id type channel sequence properties } }"
@@ -57,7 +58,7 @@ class Follower:
     async def closed(self, within: float = 10) -> int | None:
         """The code with which the server closes, whatever is heard before."""
         async with asyncio.timeout(within):
-            async for _ in self.connection:
-                pass
-            await self.connection.wait_closed()
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
         return self.connection.close_code

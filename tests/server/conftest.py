@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bson.codec_options import CodecOptions
 from bson.binary import UuidRepresentation
+from pymongo.read_concern import ReadConcern
 from steadylight_server.access.service import AccessService
 from steadylight_server.app import Stores, open_database
 from steadylight_server.context.service import ContextService
@@ -21,6 +22,8 @@ from steadylight_server.timeline.service import TimelineService
 
 from tests.conftest import settings_for
 
+# What `Slices.failing` needs to answer as a unique index would.
+TAKEN = {"errorCode": 11000, "errorExtraInfo": {"keyPattern": {"_id": 1}, "keyValue": {"_id": "taken"}}}
 SECRET = b"signs the tokens of these tests!"
 
 
@@ -52,8 +55,9 @@ class Slices:
         return Slices(self.settings, self.database, self.clock)
 
     async def documents(self, collection: str, **query: Any) -> list[dict[str, Any]]:
-        """What is stored, by id."""
-        found: list[dict[str, Any]] = await self.database.raw[collection].find(query).sort("_id").to_list(None)
+        """What is stored, by id; also what the majority has not confirmed yet."""
+        latest = self.database.raw.get_collection(collection, read_concern=ReadConcern("local"))
+        found: list[dict[str, Any]] = await latest.find(query).sort("_id").to_list(None)
         return found
 
     async def plan(self, command: Mapping[str, Any]) -> "Plan":

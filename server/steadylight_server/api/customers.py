@@ -87,16 +87,17 @@ async def find(info: Info, by: CustomerBy) -> Person:
 class CustomerQueries:
     """Finding customers, and anything by its id."""
 
+    # Nullable, though what is not found is an error: one that is missing must not take the others of a document along.
     @strawberry.field(description="A customer. NOT_FOUND alike for nobody and for too little assurance.")
     async def customer(
         self, info: Info, by: Annotated[CustomerBy, strawberry.argument(description="How to find them.")]
-    ) -> Customer:
+    ) -> Customer | None:
         return customer(await find(info, by))
 
     @strawberry.field(description="Anything by its global id. NOT_FOUND for what never was one.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
-    ) -> nodes.Node:
+    ) -> nodes.Node | None:
         viewer(info, Scope.CUSTOMERS_READ)
         prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION)
         if prefix == nodes.CUSTOMER:

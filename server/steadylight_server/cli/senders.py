@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from steadylight import Client, Conflict, Invalid, Options
+from steadylight import Client, Conflict, Options
 from steadylight_server.cli.actionlog import Line
 from steadylight_server.cli.output import Failure
 from steadylight_server.cli.patience import patiently
@@ -47,10 +47,7 @@ class Senders:
         if channel not in self._clients:
             if self._only is not None:
                 raise Refused(f"channel: the key speaks for {self._only} only, not for {channel}; use an admin's")
-            try:
-                key = patiently(lambda: self._key(channel, lines))
-            except Invalid as error:
-                raise Refused(f"channel: {error.message}") from error
+            key = patiently(lambda: self._key(channel, lines))
             self.keys.append(key)
             self._clients[channel] = Client(self._url, key, options=self._options)
         return self._clients[channel]

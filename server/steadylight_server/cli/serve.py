@@ -105,7 +105,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error  # without the address once more
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error  # without the address once more
         raise Failure(
             f"Cannot listen on {host} port {port}: {reason}. "
             "Choose another with --host and --port; --port 0 takes a free one."

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Every setting has a default that is right for one machine; production sets `mongodb_uri` and little else."""
 
-    model_config = SettingsConfigDict(env_prefix="STEADYLIGHT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="STEADYLIGHT_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     mongodb_uri: str | None = Field(
         None, description="Replica set or sharded cluster to use. None: a private database process in `data`."

@@ -1,4 +1,4 @@
-"""The one door to MongoDB: connection, sessions, transactions, and driver errors made ours where they enter.
+"""The one door to MongoDB: connection, sessions and transactions.
 
 Stores are given a `Collection`, which offers just what they use. Whatever runs inside `Database.session()` or
 `Database.transaction()` takes part in it without saying so: the session travels in a context variable, because it
@@ -7,38 +7,28 @@ belongs to the request and not to any one call.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bson.timestamp import Timestamp as Timestamp
-from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorClient, AsyncIOMotorClientSession
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo import IndexModel as IndexModel
 from pymongo import WriteConcern as WriteConcern
-from pymongo.errors import (
-    BulkWriteError,
-    ConnectionFailure,
-    ExecutionTimeout,
-    OperationFailure,
-    PyMongoError,
-    WaitQueueTimeoutError,
-    WriteConcernError,
-    WTimeoutError,
-)
+from pymongo.errors import PyMongoError
 from pymongo.monitoring import ConnectionPoolListener
-from pymongo.operations import UpdateOne
 from pymongo.read_concern import ReadConcern
-from pymongo.results import InsertManyResult
 
 from steadylight_server.core import metrics
 from steadylight_server.core.causality import Moment
+from steadylight_server.core.collection import CURRENT, is_transient, translated
+from steadylight_server.core.collection import DUPLICATE_KEY as DUPLICATE_KEY
+from steadylight_server.core.collection import Collection as Collection
+from steadylight_server.core.collection import Document as Document
+from steadylight_server.core.collection import Inserts as Inserts
 from steadylight_server.core.errors import Unavailable
 
-DUPLICATE_KEY = 11000
-Document = dict[str, Any]
-Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]  # operators, or a pipeline
 T = TypeVar("T")
 
 MAJORITY = WriteConcern("majority")
@@ -48,35 +38,6 @@ ACKNOWLEDGED = WriteConcern(1)
 PATIENCE = 5.0
 # A transaction that keeps colliding gives up after this many seconds.
 TRANSACTION_PATIENCE = 20.0
-
-# Server codes that mean "not now": shutting down, stepping down, read concern not reachable yet.
-_PASSING = {50, 72, 91, 112, 134, 189, 246, 251, 262, 10107, 11600, 11602, 13435, 13436}
-_session: ContextVar[AsyncIOMotorClientSession | None] = ContextVar("session", default=None)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raises Unavailable for a driver error that passes with time; others are faults of ours and stay as they are."""
-    try:
-        yield
-    except (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError, WriteConcernError) as error:
-        raise Unavailable("The database cannot answer now. Try again shortly.") from error
-    except PyMongoError as error:
-        passing = isinstance(error, OperationFailure) and error.code in _PASSING
-        if passing or _is_transient(error) or _is_in_doubt(error):
-            raise Unavailable("The database cannot answer now. Try again shortly.") from error
-        raise
-
-
-def _is_transient(error: BaseException | None) -> bool:
-    return isinstance(error, PyMongoError) and (
-        error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError")
-    )
-
-
-def _is_in_doubt(error: PyMongoError) -> bool:
-    """Whether a bulk was done by one member that may yet lose it: the driver calls that no WriteConcernError."""
-    return isinstance(error, BulkWriteError) and bool(error.details.get("writeConcernErrors"))
 
 
 class _Pool(ConnectionPoolListener):
@@ -101,158 +62,6 @@ class _Pool(ConnectionPoolListener):
     connection_ready = connection_check_out_started = connection_check_out_failed = _unused
 
 
-class Collection:
-    """What stores use of one collection. Reads honour the session they run in; errors are translated."""
-
-    def __init__(self, database: "Database", name: str, *, write_concern: WriteConcern = MAJORITY) -> None:
-        self.name = name
-        self._of: Any = database.raw.get_collection(name, write_concern=write_concern)
-
-    async def find_one(self, query: Mapping[str, Any], projection: Mapping[str, Any] | None = None) -> Document | None:
-        """The one document that matches, or None."""
-        with translated():
-            return await self._of.find_one(query, projection, session=_session.get())
-
-    async def find(
-        self,
-        query: Mapping[str, Any],
-        *,
-        without: Sequence[str] = (),
-        sort: Sequence[tuple[str, int]] | None = None,
-        limit: int = 0,
-    ) -> list[Document]:
-        """What matches, in `sort`'s order, `without` these fields; at most `limit`, or all when it is 0."""
-        shown = dict.fromkeys(without, 0) or None
-        cursor = self._of.find(query, shown, session=_session.get(), limit=limit)
-        if sort:
-            cursor = cursor.sort(list(sort))
-        with translated():
-            return await cursor.to_list(None)
-
-    async def each(self, query: Mapping[str, Any]) -> AsyncIterator[Document]:
-        """What matches, in natural order, without holding it all in memory."""
-        with translated():
-            async for document in self._of.find(query, batch_size=1000):
-                yield document
-
-    async def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
-        """The documents that the pipeline yields."""
-        with translated():
-            return await self._of.aggregate(list(pipeline), session=_session.get()).to_list(None)
-
-    async def insert_one(self, document: Document) -> None:
-        """Stores one document. Raises DuplicateKeyError where a unique index has it already."""
-        with translated():
-            await self._of.insert_one(document, session=_session.get())
-
-    async def insert_many(self, documents: Sequence[Document]) -> InsertManyResult:
-        """Stores all it can, in no order. Raises BulkWriteError for the rest."""
-        with translated():
-            return await self._of.insert_many(documents, ordered=False, session=_session.get())
-
-    async def insert_new(self, documents: Sequence[Document]) -> list[int]:
-        """Stores those whose id is not there yet; the places in the list of the others."""
-        try:
-            await self.insert_many(documents)
-        except BulkWriteError as error:
-            failures = error.details["writeErrors"]
-            if any(failure["code"] != DUPLICATE_KEY for failure in failures):
-                raise
-            return [failure["index"] for failure in failures]
-        return []
-
-    async def update_one(self, query: Mapping[str, Any], change: Change, *, upsert: bool = False) -> tuple[int, bool]:
-        """Changes one document atomically. Returns how many matched, and whether one was made."""
-        with translated():
-            result = await self._of.update_one(query, change, upsert=upsert, session=_session.get())
-        return result.matched_count, result.upserted_id is not None
-
-    async def find_one_and_update(
-        self, query: Mapping[str, Any], change: Change, *, upsert: bool = False
-    ) -> Document | None:
-        """Changes one document atomically and returns it as it was changed; None where nothing matched."""
-        with translated():
-            return await self._of.find_one_and_update(
-                query, change, upsert=upsert, return_document=True, session=_session.get()
-            )
-
-    async def bulk_write(self, changes: Sequence[UpdateOne]) -> None:
-        """Applies the updates in no order, in one round trip."""
-        with translated():
-            await self._of.bulk_write(changes, ordered=False, session=_session.get())
-
-    async def delete_one(self, query: Mapping[str, Any]) -> None:
-        """Removes one document, if it is there."""
-        with translated():
-            await self._of.delete_one(query, session=_session.get())
-
-    async def count(self, query: Mapping[str, Any]) -> int:
-        """How many match. Scans: for operators and tests, never for a request."""
-        with translated():
-            return await self._of.count_documents(query)
-
-    async def create(self) -> None:
-        """Makes it, empty. Raises where it exists."""
-        with translated():
-            await self._of.database.create_collection(self.name)
-
-    async def drop(self) -> None:
-        """Removes the collection and its indexes."""
-        with translated():
-            await self._of.drop()
-
-    async def replace(self, other: "Collection") -> None:
-        """Takes the name of `other`, whose contents go, in one step."""
-        with translated():
-            await self._of.rename(other.name, dropTarget=True)
-
-    async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
-        """Makes the indexes that are not there yet."""
-        with translated():
-            await self._of.create_indexes(list(indexes))
-
-    async def index_names(self) -> set[str]:
-        """The names of the indexes that exist."""
-        with translated():
-            return set(await self._of.index_information())
-
-    @asynccontextmanager
-    async def inserts(self) -> AsyncIterator["Inserts"]:
-        """What is inserted from now on. Raises Unavailable where the stream cannot be opened."""
-        pipeline = [{"$match": {"operationType": "insert"}}]
-        async with AsyncExitStack() as stack:
-            with translated():
-                stream = await stack.enter_async_context(self._of.watch(pipeline, max_await_time_ms=1000))
-            inserts = Inserts(stream)
-            await inserts.open()
-            yield inserts
-
-
-class Inserts:
-    """A change stream of insertions. It survives a change of primary; `at` is the moment of the latest one given."""
-
-    def __init__(self, stream: AsyncIOMotorChangeStream) -> None:
-        self._stream = stream
-        self._first: Any = None
-        self.at: Timestamp | None = None
-
-    async def open(self) -> None:
-        """Returns when nothing that is inserted from now on can be missed."""
-        with translated():
-            self._first = await self._stream.try_next()
-
-    async def next(self) -> Document | None:
-        """The next document inserted; None when there was none for a second. Raises Unavailable."""
-        event, self._first = self._first, None
-        if event is None:
-            with translated():
-                event = await self._stream.try_next()
-        if event is None:
-            return None
-        self.at = event["clusterTime"]
-        return event["fullDocument"]
-
-
 class Database:
     """A connection pool and one database in it."""
 
@@ -266,16 +75,14 @@ class Database:
             # write on the hot path is safe to repeat. Transactions are repeated here.
             retryWrites=False,
             retryReads=True,
-            serverSelectionTimeoutMS=int(PATIENCE * 1000),
-            connectTimeoutMS=int(PATIENCE * 1000),
-            timeoutMS=int(PATIENCE * 2 * 1000),
+            timeoutMS=int(PATIENCE * 1000),  # for each operation, finding a server and connecting included
             event_listeners=[_Pool()],
         )
         self.raw = self.client.get_database(name, write_concern=MAJORITY, read_concern=ReadConcern("majority"))
 
     def collection(self, name: str, *, write_concern: WriteConcern = MAJORITY) -> Collection:
         """The collection of that name. A write to it is done when it meets the write concern."""
-        return Collection(self, name, write_concern=write_concern)
+        return Collection(self.raw.get_collection(name, write_concern=write_concern))
 
     async def ping(self) -> None:
         """Returns when the database answers. Raises Unavailable."""
@@ -314,11 +121,11 @@ class Database:
         if after is not None:
             session.advance_cluster_time(after.gossip())
             session.advance_operation_time(after.operation_time)
-        token = _session.set(session)
+        token = CURRENT.set(session)
         try:
             yield Session(session)
         finally:
-            _session.reset(token)
+            CURRENT.reset(token)
             await session.end_session()
 
     async def transaction(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -333,7 +140,7 @@ class Database:
         attempt = 0
         async with await self.client.start_session(causal_consistency=True) as session:
             while True:
-                token = _session.set(session)
+                token = CURRENT.set(session)
                 try:
                     session.start_transaction(ReadConcern("snapshot"), MAJORITY)
                     try:
@@ -346,11 +153,11 @@ class Database:
                     return result
                 except (Unavailable, PyMongoError) as error:
                     cause = error.__cause__ if isinstance(error, Unavailable) else error
-                    if not _is_transient(cause) or loop.time() > end:
+                    if not is_transient(cause) or loop.time() > end:
                         with translated():
                             raise
                 finally:
-                    _session.reset(token)
+                    CURRENT.reset(token)
                 attempt += 1
                 await asyncio.sleep(random.uniform(0, min(0.2, 0.002 * 2**attempt)))
 

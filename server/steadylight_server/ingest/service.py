@@ -13,7 +13,7 @@ Duplicates are projected again, so that what a crash left half done is whole bef
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from operator import itemgetter
 from uuid import UUID
 
@@ -80,10 +80,11 @@ class Ingest:
     async def finish_old(self) -> int:
         """Finishes batches that a crash left half done; returns how many."""
         finished = 0
-        while intent := await self._intents.lease_old():
-            await self._timeline.project([action async for action in self._timeline.by_ids(intent.action_ids)])
-            await self._intents.close(intent)
-            finished += 1
+        async with self._database.session():  # in which the actions are read as of the lease, which came after them
+            while intent := await self._intents.lease_old():
+                await self._timeline.project([action async for action in self._timeline.by_ids(intent.action_ids)])
+                await self._intents.close(intent)
+                finished += 1
         return finished
 
     async def _keep(self, actions: Sequence[Action]) -> tuple[list[Outcome], list[Action]]:
@@ -95,7 +96,7 @@ class Ingest:
         outcomes = await self._timeline.append(actions)
         judged = list(zip(actions, outcomes, strict=True))
         there = [action for action, outcome in judged if outcome is Outcome.STORED]
-        # As it is stored, not as it came again: the clock may be corrected differently, another assurance lead elsewhere.
+        # As they are stored: what came again may have its clock corrected differently, or lead to another customer.
         repeated = [action.id for action, outcome in judged if outcome is Outcome.DUPLICATE]
         there += [action async for action in self._timeline.by_ids(repeated)]
         fresh = await self._timeline.project(there)
@@ -134,8 +135,7 @@ class _Desk:
         at = action["at"]
         if at.year < _EARLIEST:
             return _refused(action, f"at: before {_EARLIEST}")
-        at = in_milliseconds(at.astimezone(UTC))
-        if at > self._latest:
+        if at.year == MAXYEAR or (at := in_milliseconds(at.astimezone(UTC))) > self._latest:
             return _refused(action, "at: ahead of the server's clock by more than 5 minutes")
         home = self._home(action)
         if home is None:

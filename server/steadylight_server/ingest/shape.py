@@ -22,6 +22,8 @@ from steadylight_server.ingest.models import (
 
 # A clock this far off is corrected; below it, latency and drift are the same thing.
 CLOCK_TOLERANCE = timedelta(seconds=30)
+# A device that never learned the time says 1970. What is further off would be corrected to before the first year.
+MOST_SKEW = timedelta(days=36_525)
 # After correction nothing lies ahead but by a little: a later time would stay on top of every timeline.
 FUTURE_TOLERANCE = timedelta(minutes=5)
 _INT64 = 2**63
@@ -52,7 +54,11 @@ def batch(raw: object) -> Batch:
 
 def check_size(raw: object) -> None:
     """Raises Invalid for a batch of more than MOST_BATCH_BYTES as JSON."""
-    if len(orjson.dumps(raw)) > MOST_BATCH_BYTES:
+    try:
+        size = len(orjson.dumps(raw))
+    except orjson.JSONEncodeError:
+        return  # nested too deeply, or with too long a number: the action that has it is refused for that
+    if size > MOST_BATCH_BYTES:
         raise Invalid(f"A batch has at most {MOST_BATCH_BYTES:,} bytes. Send it in halves.")
 
 
@@ -86,6 +92,8 @@ def _bounded(action: ActionInput) -> ActionInput | Refusal:
 
 
 def _property_fault(properties: Mapping[str, Any]) -> str | None:
+    if fault := _fault(properties.values(), DEEPEST_PROPERTIES):
+        return fault  # before it is written: neither very deep nesting nor a longer number can be
     written = orjson.dumps(properties)
     if len(written) > MOST_PROPERTY_BYTES:
         return f"at most {MOST_PROPERTY_BYTES:,} bytes as JSON"
@@ -94,7 +102,7 @@ def _property_fault(properties: Mapping[str, Any]) -> str | None:
     # The driver reads such an object back as a reference to a document of its own, which no answer could show.
     if b'"$ref":' in written and _has_reference(properties):
         return "an object must not have both of the names $ref and $id"
-    return _fault(properties.values(), DEEPEST_PROPERTIES)
+    return None
 
 
 def _fault(values: Iterable[object], deepest: int) -> str | None:
@@ -141,6 +149,8 @@ def _line(where: Sequence[int | str], what: str) -> str:
 
 
 def skew(sent_at: datetime, received_at: datetime) -> timedelta:
-    """By how much the sender's clock is off; zero within tolerance."""
+    """By how much the sender's clock is off; zero within tolerance. Raises Invalid beyond MOST_SKEW."""
     off = received_at - sent_at
+    if abs(off) > MOST_SKEW:
+        raise Invalid("sent_at: more than 100 years off. Set the clock of the device.")
     return off if abs(off) > CLOCK_TOLERANCE else timedelta()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from steadylight_server.cli import doctor
+from steadylight_server.core.clock import now
 from steadylight_server.core.mongo import Database
 
 from .conftest import Steadylight
@@ -77,7 +78,7 @@ async def test_a_clock_that_is_off_is_told(off: float, state: str, monkeypatch: 
             pass
 
         async def server_time(self) -> datetime:
-            return doctor.now() + timedelta(seconds=off)
+            return now() + timedelta(seconds=off)
 
     assert (await doctor._clock(Elsewhere())).state == state
 

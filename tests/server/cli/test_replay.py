@@ -9,7 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from steadylight import Options
 from steadylight_server.cli import census, sending
+from steadylight_server.cli.actionlog import Line
+from steadylight_server.cli.senders import Senders
 from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.conftest import LiveServer, settings_for
 from tests.factories import action, login
@@ -29,7 +32,7 @@ def customers(count: int) -> list[dict[str, Any]]:
     return [line(("web", "ivr", "desk")[n % 3], login(f"C-{n}")) for n in range(count)]
 
 
-def counts(told: dict[str, Any]) -> tuple[int, ...]:
+def counts(told: dict[str, Any]) -> tuple[int | None, ...]:
     return tuple(told[name] for name in ("sent", "stored", "duplicate", "refused", "customers"))
 
 
@@ -174,7 +177,7 @@ def test_a_server_that_allows_less_at_once_is_asked_in_smaller_pieces(
         (("--url", "http://127.0.0.1:1", "--data", "x"), 2, "Give the --url of a server, or --data for one here."),
         (("--url", "http://127.0.0.1:1", "--key", "sl_x"), 1, "cannot be reached"),
         (("--url", "nowhere", "--key", "sl_x"), 1, "is not one. Give it whole"),
-        (("--batch", "501"), 2, "Invalid value for --batch"),
+        (("--batch", "501"), 2, "Input should be less than or equal to 500"),
     ],
 )
 def test_what_cannot_be_done_is_told(
@@ -191,6 +194,35 @@ def test_an_admins_key_that_may_not_register_is_told(
     said = steadylight("replay", written(), "--url", shared_server.url, "--key", key, code=1).stderr
 
     assert said.startswith("Error: The key lacks the scope channels:register.")
+
+
+def test_a_key_that_may_not_record_ends_it(
+    shared_server: LiveServer, steadylight: Steadylight, written: Written
+) -> None:
+    key = shared_server.key("reader", scopes=frozenset({"customers:read"}))
+    log = written(line("reader", login("C-1")))
+
+    said = steadylight("replay", log, "--url", shared_server.url, "--key", key, "--json", code=1).stderr
+
+    assert "Error: This key lacks the scope actions:write." in said
+
+
+def test_a_channel_that_somebody_else_adds_meanwhile_is_taken_as_it_is(server: LiveServer) -> None:
+    class Late(Senders):
+        """Looks just before the other one adds it."""
+
+        looks = 0
+
+        def _look_again(self) -> None:
+            super()._look_again()
+            self.looks += 1
+            if self.looks == 1:
+                server.key("web", "ASSISTED")
+
+    with Late(server.url, server.admin_key, Options()) as senders:
+        senders.of("web", [Line(1, {})])
+
+        assert (senders.looks, len(senders.keys)) == (2, 1)
 
 
 def test_identifiers_that_are_none_are_not_asked_for() -> None:

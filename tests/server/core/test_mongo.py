@@ -28,7 +28,7 @@ UNKNOWN_COMMIT = {"errorCode": 50, "errorLabels": ["UnknownTransactionCommitResu
 @pytest.fixture
 async def hasty(shared: Slices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     """The same database for somebody who waits for a moment only, since the driver tries again till time is up."""
-    monkeypatch.setattr(mongo, "PATIENCE", 0.6)
+    monkeypatch.setattr(mongo, "PATIENCE", 1.2)
     assert shared.settings.mongodb_uri is not None
     database = Database(shared.settings.mongodb_uri, shared.settings.database)
     await database.ping()

@@ -11,7 +11,7 @@ from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.types import TypeStore
 
 from tests.factories import fact
-from tests.server.conftest import Slices
+from tests.server.conftest import TAKEN, Slices
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 
@@ -56,6 +56,20 @@ async def test_of_several_servers_that_meet_a_type_at_once_one_tells_it(shared: 
     told = await asyncio.gather(*(TypeStore(shared.database).project([seen(name)]) for _ in range(20)))
 
     assert sum(len(one) for one in told) == 1
+
+
+async def test_a_type_that_another_server_noted_a_moment_before_is_not_new(
+    shared: Slices, types: TypeStore, name: str
+) -> None:
+    await TypeStore(shared.database).project([seen(name, 5)])
+
+    async with shared.failing("update", collection="action_types", times=1, **TAKEN):
+        told = await types.project([seen(name, 3)])
+
+    assert told == []
+    assert await shared.documents("action_types", _id=name) == [
+        {"_id": name, "first_seen_at": START + timedelta(seconds=3)}
+    ]
 
 
 async def test_a_type_that_was_noted_costs_no_write_again(shared: Slices, types: TypeStore, name: str) -> None:

@@ -1,8 +1,10 @@
 """A real MongoDB for the whole session, and real servers on it. Everything listens on loopback or a Unix socket only."""
 
+import logging
+import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,12 +32,33 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def _logged_as_by_default() -> None:
+    """A server that ran in this process has set the level of all logs; the next test expects Python's own."""
+    logging.getLogger().setLevel(logging.WARNING)
+
+
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
     """A real database, with mongod's own test commands, so that a test can make it fail."""
     directory = tmp_path_factory.mktemp("mongod")
     with EmbeddedDatabase.start(directory, parameters={"enableTestCommands": "1"}) as database:
         yield database
+
+
+def logs_as_they_are() -> Callable[[], None]:
+    """Takes note of them: an application sets up the logs of its process, and here other tests look at them."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def undo() -> None:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(False)
+        logging.getLogger("uvicorn.access").disabled = False
+        structlog.reset_defaults()
+
+    return undo
 
 
 class LiveServer:
@@ -48,6 +71,7 @@ class LiveServer:
             settings.mongodb_uri, tz_aware=True, uuidRepresentation="standard"
         )
         self.database = self.client[settings.database]
+        self._undo = logs_as_they_are()
         app = create_app(settings)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
@@ -86,7 +110,7 @@ class LiveServer:
         assert not self._thread.is_alive(), "the server did not stop"
         self.client.drop_database(self.settings.database)
         self.client.close()
-        structlog.reset_defaults()  # the application set up the logs of this process, which other tests look at
+        self._undo()
 
     def _access(self, what: str, *given: Any) -> str:
         async def run() -> str:

@@ -7,10 +7,8 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-import pymongo
-
 from steadylight_server.core.embedded import EmbeddedDatabase
-from tests.live.processes import ServerProcess, keys
+from tests.live.processes import ServerProcess, keys, looking_at
 from tests.live.races import CLIENTS, race
 
 from .figures import Figures
@@ -24,7 +22,7 @@ def prove(figures: Figures) -> None:
     """Notes how many rounds ended with one customer per identifier, and all actions in their timelines."""
     with tempfile.TemporaryDirectory(prefix="steadylight-races-") as made:
         folder = Path(made)
-        with EmbeddedDatabase.start(folder / "data") as mongod, pymongo.MongoClient(mongod.uri) as client:
+        with EmbeddedDatabase.start(folder / "data") as mongod, looking_at(mongod.uri) as client:
             given = {"STEADYLIGHT_MONGODB_URI": mongod.uri, "STEADYLIGHT_DATABASE": NAME}
             key = keys(mongod.uri, NAME, web="SELF_SERVICE")["web"]
             servers = [ServerProcess(folder / f"{number}.log", "--port", 0, **given) for number in range(2)]

@@ -1,16 +1,16 @@
 """Two server processes on one database of the session's mongod."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import pymongo
-import pymongo.database
 import pytest
+from pymongo.database import Database
 
 from steadylight_server.core.embedded import EmbeddedDatabase
-from tests.live.processes import ServerProcess, keys
+from tests.live.processes import ServerProcess, keys, looking_at
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Pair:
 
     first: ServerProcess
     second: ServerProcess
-    database: pymongo.database.Database[Any]
+    database: Database[Any]
     key: str
 
     @property
@@ -35,12 +35,10 @@ def pair(mongod: EmbeddedDatabase, tmp_path_factory: pytest.TempPathFactory) -> 
     name = f"test-{uuid4().hex[:12]}"
     given = {"STEADYLIGHT_MONGODB_URI": mongod.uri, "STEADYLIGHT_DATABASE": name}
     key = keys(mongod.uri, name, web="SELF_SERVICE")["web"]
-    servers: list[ServerProcess] = []
-    with pymongo.MongoClient(mongod.uri, uuidRepresentation="standard") as client:
-        try:
-            servers += [ServerProcess(logs / f"{number}.log", "--port", 0, **given) for number in range(2)]
-            yield Pair(*servers, client[name], key)
-        finally:
-            for server in servers:
-                server.stop()
-            client.drop_database(name)
+    with ExitStack() as stack:
+        client = stack.enter_context(looking_at(mongod.uri))
+        stack.callback(client.drop_database, name)
+        servers = [ServerProcess(logs / f"{number}.log", "--port", 0, **given) for number in range(2)]
+        for server in servers:
+            stack.callback(server.stop)
+        yield Pair(servers[0], servers[1], client[name], key)

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
-import pymongo
 from pymongo.database import Database as Looked
 
 from steadylight import Client, Options, Verdicts
 from steadylight_server.core.embedded import running
 from steadylight_server.core.mongo import Database
 from steadylight_server.timeline.rebuild import rebuild
-from tests.live.processes import ServerProcess, free_port, keys, wait_until
+from tests.live.processes import ServerProcess, free_port, keys, looking_at, wait_until
 
 # Seconds after which another server takes over what a killed one left half done; 30 in production.
 LEASE = 3
@@ -51,7 +51,7 @@ def survive(folder: Path, by_channel: Mapping[str, Sequence[Action]], *, kills: 
     try:
         uri = running(data)
         assert uri is not None
-        with pymongo.MongoClient(uri, uuidRepresentation="standard") as client:
+        with looking_at(uri) as client:
             database = client.get_database("steadylight")
             delivery = _Delivery(
                 server.url, keys(uri, "steadylight", **dict.fromkeys(by_channel, "ASSISTED")), by_channel
@@ -98,6 +98,10 @@ class _Delivery:
         """How many actions the server called stored or duplicate, so far."""
         return sum(list(self._so_far.values()))
 
+    def has_delivered(self, count: int) -> bool:
+        """Whether at least so many are acknowledged."""
+        return self.acknowledged >= count
+
     def verdicts(self) -> Verdicts:
         """The sum, when all is delivered."""
         each = [result.result() for result in self._results]
@@ -115,7 +119,7 @@ def _kill_while(
     lost = left = 0
     for number in range(1, kills + 1):
         due = delivery.total * number // (kills + 1)
-        wait_until(f"{due} of {delivery.total} delivered", lambda due=due: delivery.acknowledged >= due, within=120)
+        wait_until(f"{due} of {delivery.total} delivered", partial(delivery.has_delivered, due), within=120)
         mongod = int((data / "database/data/mongod.lock").read_text())
         acknowledged = delivery.acknowledged
         server.kill()

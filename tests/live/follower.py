@@ -8,7 +8,9 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
+PROTOCOL = Subprotocol("graphql-transport-ws")
 ACTIVITY = (
     "subscription Activity($by: CustomerBy!) { customerActivity(by: $by) { id type channel sequence properties } }"
 )
@@ -25,7 +27,7 @@ class Follower:
     async def at(cls, url: str, key: str, **options: Any) -> AsyncIterator["Follower"]:
         """Connected to the server of that HTTP URL and let in. `options` are websockets' own."""
         address = f"{url.replace('http', 'ws', 1)}/graphql"
-        options = {"subprotocols": ["graphql-transport-ws"], "proxy": None, **options}
+        options = {"subprotocols": [PROTOCOL], "proxy": None, **options}
         async with connect(address, **options) as connection:
             follower = cls(connection)
             await follower.tell({"type": "connection_init", "payload": {"authorization": f"Bearer {key}"}})

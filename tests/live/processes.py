@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
+from pymongo import MongoClient
 
 from steadylight_server.access.models import ChannelKind
 from steadylight_server.access.service import AccessService
@@ -104,9 +107,13 @@ def keys(uri: str, database: str, **channels: str) -> dict[str, str]:
     return anyio.run(make)
 
 
-def wait_until(what: str, is_so: object, within: float = 20) -> None:
+def looking_at(uri: str) -> MongoClient[dict[str, Any]]:
+    """For a look into the database, past the server."""
+    return MongoClient(uri, uuidRepresentation="standard", tz_aware=True)
+
+
+def wait_until(what: str, is_so: Callable[[], bool], within: float = 20) -> None:
     """Returns when `is_so()`; fails when it is not within so many seconds."""
-    assert callable(is_so)
     end = time.monotonic() + within
     while not is_so():
         assert time.monotonic() < end, f"not within {within:g} s: {what}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -40,7 +40,7 @@ class Round:
 
 
 async def race(
-    urls: Sequence[str], key: str, database: Database[Mapping[str, Any]], *, rounds: int, names: int = 1
+    urls: Sequence[str], key: str, database: Database[dict[str, Any]], *, rounds: int, names: int = 1
 ) -> list[Round]:
     """So many rounds; in each, every client records all of `names` new identifiers, in an order of its own."""
     lights = [AsyncClient(urls[number % len(urls)], key, options=FAST) for number in range(CLIENTS)]
@@ -50,7 +50,7 @@ async def race(
         await asyncio.gather(*(light.close(0) for light in lights))
 
 
-async def _round(lights: Sequence[AsyncClient], database: Database[Mapping[str, Any]], names: Sequence[str]) -> Round:
+async def _round(lights: Sequence[AsyncClient], database: Database[dict[str, Any]], names: Sequence[str]) -> Round:
     start = asyncio.Barrier(len(lights))
 
     async def record(light: AsyncClient) -> Verdicts:

@@ -55,7 +55,7 @@ class Stranger:
 
     def sees(self, contact: str) -> list[str]:
         """The types of all actions that the contexts show; they must be of nobody."""
-        who = self._light.customer(identifiers=[tuple(self._identifier.values())]).contact(contact)
+        who = self._light.customer(assurance=self._identifier["assurance"], email=self.email).contact(contact)
         document = who.context(within=5)
         given = {"identifiers": [self._identifier], "contact": contact}
         typed = self._light.graphql(CONTEXT, {"input": given})["context"]

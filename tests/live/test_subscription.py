@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 from steadylight import AsyncClient
 from steadylight.testing import FAST
@@ -17,7 +18,7 @@ from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.conftest import LiveServer, settings_for
 from tests.factories import action, login
 from tests.live.conftest import Pair
-from tests.live.follower import Follower
+from tests.live.follower import PROTOCOL, Follower
 from tests.live.processes import ServerProcess, wait_until
 
 
@@ -48,7 +49,7 @@ async def after_the_beats(follower: Follower) -> dict[str, Any]:
 
 def streams(pair: Pair) -> int:
     """How many change streams on the actions the database serves now."""
-    pipeline = [
+    pipeline: list[dict[str, Any]] = [
         {"$currentOp": {"allUsers": True, "idleCursors": True}},
         {"$match": {"ns": f"{pair.database.name}.actions", "$or": [_STREAM, {"cursor": {"$exists": True}}]}},
     ]
@@ -145,14 +146,13 @@ async def vanish(url: str, key: str, light: AsyncClient, name: str, number: int,
 
 async def test_nobody_can_be_followed_who_cannot_be_found(pair: Pair) -> None:
     async with Follower.at(pair.second.url, pair.key) as follower:
-        for number, (given, code) in enumerate(
-            [
-                ({"identifier": login(f"nobody-{uuid4()}")}, "NOT_FOUND"),
-                ({"identifier": login("C-1001", "CLAIMED")}, "NOT_FOUND"),
-                ({"id": "cus_x"}, "NOT_FOUND"),
-                ({}, "INVALID"),
-            ]
-        ):
+        unfit: list[tuple[dict[str, Any], str]] = [
+            ({"identifier": login(f"nobody-{uuid4()}")}, "NOT_FOUND"),
+            ({"identifier": login("C-1001", "CLAIMED")}, "NOT_FOUND"),
+            ({"id": "cus_x"}, "NOT_FOUND"),
+            ({}, "INVALID"),
+        ]
+        for number, (given, code) in enumerate(unfit):
             await follower.follow(given, str(number))
             heard = await follower.heard()
             errors = heard["payload"] if heard["type"] == "error" else heard["payload"]["errors"]
@@ -199,7 +199,7 @@ async def test_a_page_of_a_foreign_origin_is_turned_away(watchful: LiveServer, w
     address = f"{watchful.url.replace('http', 'ws', 1)}/graphql"
     for origin in ("https://evil.example", "http://desk.example", "https://desk.example.evil.example", "null"):
         with pytest.raises(InvalidStatus) as refused:
-            async with connect(address, origin=origin, subprotocols=["graphql-transport-ws"], proxy=None):
+            async with connect(address, origin=Origin(origin), subprotocols=[PROTOCOL], proxy=None):
                 pass
         assert refused.value.response.status_code == 403
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
-import pymongo
 import pytest
 
 from steadylight import Client
@@ -18,7 +17,7 @@ from steadylight.testing import FAST
 from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.factories import action, batch, login
 from tests.live.follower import Follower
-from tests.live.processes import ServerProcess, keys, series, wait_until
+from tests.live.processes import ServerProcess, keys, looking_at, series, wait_until
 
 RECORD = "mutation R($input: RecordActionsInput!) { recordActions(input: $input) { verdicts } }"
 
@@ -72,7 +71,7 @@ def workers(mongod: EmbeddedDatabase, tmp_path_factory: pytest.TempPathFactory) 
     wait_until("both workers are there", lambda: len(workers.pids()) == 2)
     yield workers
     server.stop()
-    with pymongo.MongoClient(mongod.uri) as client:
+    with looking_at(mongod.uri) as client:
         client.drop_database(name)
 
 
@@ -157,5 +156,5 @@ def test_a_request_under_way_is_answered_before_the_workers_stop(mongod: Embedde
     assert (answer.status, answer.read()) == (200, b'{"data":{"__typename":"Query"}}')
     connection.close()
     assert server.wait() == 0
-    with pymongo.MongoClient(mongod.uri) as client:
+    with looking_at(mongod.uri) as client:
         client.drop_database(name)

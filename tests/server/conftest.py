@@ -1,25 +1,28 @@
 """Everything below the graph on a real database, and ways to make that database fail."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 import pytest
-from bson.codec_options import CodecOptions
 from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
+
 from steadylight_server.access.service import AccessService
 from steadylight_server.app import Stores, open_database
 from steadylight_server.context.service import ContextService
+from steadylight_server.core import mongo
 from steadylight_server.core.clock import now
+from steadylight_server.core.collection import Collection
 from steadylight_server.core.config import Settings
 from steadylight_server.core.embedded import EmbeddedDatabase
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.timeline.service import TimelineService
-
 from tests.conftest import settings_for
 
 # What `Slices.failing` needs to answer as a unique index would.
@@ -83,7 +86,9 @@ class Slices:
             own = {"$ne": f"{self.settings.database}.system.profile"}
             done += await raw["system.profile"].find({"ns": own, "op": {"$ne": "command"}}).to_list(None)
             done += await raw["system.profile"].find({"ns": own, "command.aggregate": {"$exists": True}}).to_list(None)
-            done += await raw["system.profile"].find({"ns": own, "command.findAndModify": {"$exists": True}}).to_list(None)
+            done += (
+                await raw["system.profile"].find({"ns": own, "command.findAndModify": {"$exists": True}}).to_list(None)
+            )
             await raw["system.profile"].drop()
 
     @asynccontextmanager
@@ -153,3 +158,25 @@ async def shared(mongod: EmbeddedDatabase) -> AsyncIterator[Slices]:
 async def house(shared: Slices) -> Slices:
     """The module's database, with services that remember nothing and a clock that runs."""
     return Slices(shared.settings, shared.database, Clock())
+
+
+@pytest.fixture
+async def notes(shared: Slices) -> Collection:
+    """A collection of which no slice knows, with one document."""
+    collection = shared.database.collection("notes")
+    await collection.drop()
+    await collection.insert_one({"_id": "first", "count": 0})
+    return collection
+
+
+@pytest.fixture
+async def hasty(shared: Slices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """The same database for somebody who waits for a moment only, since the driver tries again till time is up."""
+    monkeypatch.setattr(mongo, "PATIENCE", 1.2)
+    assert shared.settings.mongodb_uri is not None
+    database = Database(shared.settings.mongodb_uri, shared.settings.database)
+    await database.ping()
+    yield database
+    with suppress(PyMongoError):  # it ends itself, too
+        await shared.database.client.admin.command("killAllSessions", [])  # a transaction left open holds its locks
+    await database.close()

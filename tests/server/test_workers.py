@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
+
 from steadylight_server import workers as module
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import Intent, IntentStore
 from steadylight_server.timeline.models import Action
 from steadylight_server.workers import Activity, sweeping
-from structlog.testing import capture_logs
-
 from tests.factories import fact
 from tests.server.conftest import SECRET, Slices
 

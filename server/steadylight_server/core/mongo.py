@@ -76,6 +76,7 @@ class Database:
             retryWrites=False,
             retryReads=True,
             timeoutMS=int(PATIENCE * 1000),  # for each operation, finding a server and connecting included
+            serverSelectionTimeoutMS=int(PATIENCE * 1000),  # for closing, which heeds no timeoutMS, without a database
             event_listeners=[_Pool()],
         )
         self.raw = self.client.get_database(name, write_concern=MAJORITY, read_concern=ReadConcern("majority"))

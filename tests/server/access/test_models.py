@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
+
 from steadylight_server.access.models import HIGHEST_ASSURANCE, ChannelKind, Credential, Scope
 from steadylight_server.core.assurance import Assurance
-
 from tests.factories import viewer
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+
 from steadylight_server.access import service as module
 from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_SCOPES, ChannelKind, Scope
 from steadylight_server.access.service import AccessService
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-
 from tests.factories import viewer
 from tests.server.conftest import Slices
 
@@ -139,7 +139,16 @@ async def test_unknown_expired_and_revoked_keys_are_told_alike(access: AccessSer
     other_secret = good[:-43] + "x" * 43
     told = set()
 
-    for key in (expired, revoked, other_secret, "sl_000000000000_" + "x" * 43, "password", "", "sl_\ud800", good + "\n"):
+    for key in (
+        expired,
+        revoked,
+        other_secret,
+        "sl_000000000000_" + "x" * 43,
+        "password",
+        "",
+        "sl_\ud800",
+        good + "\n",
+    ):
         with pytest.raises(Unauthenticated) as caught:
             await access.authenticate(key)
         told.add((caught.value.code, caught.value.message))
@@ -148,9 +157,7 @@ async def test_unknown_expired_and_revoked_keys_are_told_alike(access: AccessSer
     assert told.pop()[0] == "UNAUTHENTICATED"
 
 
-async def test_rotating_lets_the_old_key_live_for_the_overlap(
-    access: AccessService, house: Slices, web: str
-) -> None:
+async def test_rotating_lets_the_old_key_live_for_the_overlap(access: AccessService, house: Slices, web: str) -> None:
     old_credential, old = await access.add_key(web)
 
     new_credential, new = await access.rotate(web, overlap=timedelta(hours=1))
@@ -197,9 +204,7 @@ async def test_rotating_without_a_key_makes_a_usual_one(access: AccessService, w
     assert credential.scopes == CHANNEL_SCOPES
 
 
-async def test_a_revoked_key_stays_revoked_since_the_first_time(
-    access: AccessService, house: Slices, web: str
-) -> None:
+async def test_a_revoked_key_stays_revoked_since_the_first_time(access: AccessService, house: Slices, web: str) -> None:
     credential, _ = await access.add_key(web)
     await access.revoke(credential.id)
     house.clock.at = AT + timedelta(days=1)
@@ -293,9 +298,7 @@ async def test_a_remembered_key_still_expires_on_time(house: Slices, web: str) -
         await access.authenticate(key)
 
 
-async def test_the_oldest_checks_are_forgotten_first(
-    house: Slices, web: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_oldest_checks_are_forgotten_first(house: Slices, web: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_REMEMBERED", 1)
     access = AccessService(house.stores.access, clock=house.clock, remember_seconds=5)
     first, second = [await access.add_key(web) for _ in range(2)]

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 from steadylight_server.access.models import Channel, ChannelKind, Credential, Scope
 from steadylight_server.core.assurance import Assurance
-
 from tests.server.conftest import TAKEN, Slices
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

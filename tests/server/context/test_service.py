@@ -6,13 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from bson.timestamp import Timestamp
+
 from steadylight_server.access.models import ADMIN_SCOPES, Scope, Viewer
 from steadylight_server.context.models import Context
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.errors import Forbidden, Invalid, Unavailable
 from steadylight_server.identity.models import Identifier, Key
-
 from tests.factories import action, batch, login, viewer
 from tests.server.conftest import SECRET, Slices
 

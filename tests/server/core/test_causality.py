@@ -7,6 +7,7 @@ from bson.binary import Binary
 from bson.timestamp import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
+
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.errors import Invalid
 

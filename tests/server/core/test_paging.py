@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from steadylight_server.core.errors import Invalid
 from steadylight_server.core.paging import DEFAULT_PAGE, MAX_PAGE, Page, Position, Window
 

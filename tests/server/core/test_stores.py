@@ -1,9 +1,9 @@
 """What a store declares is what the database gets."""
 
 import pytest
+
 from steadylight_server.core.stores import Kept
 from steadylight_server.timeline.contacts import ContactStore
-
 from tests.server.conftest import Slices
 
 
@@ -33,12 +33,14 @@ async def test_a_second_set_takes_the_place_of_the_first(slices: Slices) -> None
     assert "contacts.fresh" not in await slices.database.collection_names()
 
 
-async def test_a_dropped_store_is_gone(slices: Slices) -> None:
-    store = ContactStore(slices.database)
+async def test_a_store_that_begins_anew_is_empty_and_has_its_indexes(slices: Slices) -> None:
+    store = ContactStore(slices.database, suffix=".rebuilt")
+    await slices.database.collection("contacts.rebuilt").insert_one({"left": "behind"})
 
-    await store.drop()
+    await store.begin_anew()
 
-    assert "contacts" not in await slices.database.collection_names()
+    assert await slices.database.collection("contacts.rebuilt").count({}) == 0
+    assert await store.missing_indexes() == []
 
 
 async def test_a_collection_that_was_not_declared_is_a_mistake(slices: Slices) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.kinds import DECLARED, Kind, Kinds, digits, exact, folded
 from steadylight_server.identity.models import PERSONA, Home, Identifier, Key
@@ -10,7 +11,9 @@ from steadylight_server.identity.models import PERSONA, Home, Identifier, Key
 KINDS = Kinds()
 levels = st.sampled_from(Assurance)
 names = st.sampled_from([*(kind.name for kind in DECLARED), "caller_id", "loyalty-card", PERSONA])
-identifiers = st.builds(Identifier, names, st.text(max_size=12) | st.sampled_from([" A ", "+44 20", "\u00c9", "E\u0301"]), levels)
+identifiers = st.builds(
+    Identifier, names, st.text(max_size=12) | st.sampled_from([" A ", "+44 20", "\u00c9", "E\u0301"]), levels
+)
 homes = st.lists(identifiers, max_size=6)
 
 

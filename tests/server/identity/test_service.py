@@ -4,12 +4,12 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.errors import NotFound, Unavailable
 from steadylight_server.identity import service as module
 from steadylight_server.identity.models import Home, Key
 from steadylight_server.identity.store import Taken
-
 from tests.server.conftest import Slices
 
 

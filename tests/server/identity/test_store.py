@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+
 from steadylight_server.core.ids import uuid7
 from steadylight_server.identity.models import Key
 from steadylight_server.identity.store import Taken
-
 from tests.server.conftest import Slices
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from steadylight_server.access.models import ADMIN_SCOPES, Scope
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
@@ -18,7 +19,6 @@ from steadylight_server.ingest.models import Answer, VerdictKind
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import Intent, IntentStore
 from steadylight_server.timeline.contacts import ENDED
-
 from tests.factories import action, batch, login, viewer
 from tests.server.conftest import SECRET, Slices
 
@@ -125,8 +125,7 @@ async def test_a_bad_action_is_refused_alone(house: Slices) -> None:
         (
             3,
             "INVALID",
-            "identifiers: none reaches the bar of its kind. "
-            "Prove one, or give the contact in which it was claimed",
+            "identifiers: none reaches the bar of its kind. Prove one, or give the contact in which it was claimed",
         ),
     ]
     assert [one.id for one in answer.exceptions] == [bad["id"], nowhere["id"]]
@@ -222,9 +221,7 @@ async def test_what_lies_before_1900_is_refused(house: Slices) -> None:
     who = somebody()
     times = ("1900-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00")
 
-    answer = await house.ingest.record(
-        WEB, batch(*(action(who, at=at) for at in times), sent_at=written(NOW))
-    )
+    answer = await house.ingest.record(WEB, batch(*(action(who, at=at) for at in times), sent_at=written(NOW)))
 
     assert answer.kinds == [S, X, X]
     assert {one.message for one in answer.exceptions} == {"at: before 1900"}

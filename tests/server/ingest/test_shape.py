@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 import pytest
+
 from steadylight_server.core.errors import Invalid
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import Refusal
-
 from tests.factories import action, batch, login
 
 GOOD = action(login("C-1"))
@@ -203,7 +203,10 @@ def test_an_agent_acts_as_an_agent() -> None:
         ({"actions": [GOOD]}, "The batch is not an ActionBatch: sent_at: Field required."),
         ({"sent_at": "2026-11-22T00:00:00Z"}, "The batch is not an ActionBatch: actions: Field required."),
         ({**batch(GOOD), "actions": GOOD}, "The batch is not an ActionBatch: actions: Input should be a valid list."),
-        ({**batch(GOOD), "channel": "ivr"}, "The batch is not an ActionBatch: channel: Extra inputs are not permitted."),
+        (
+            {**batch(GOOD), "channel": "ivr"},
+            "The batch is not an ActionBatch: channel: Extra inputs are not permitted.",
+        ),
         (batch(), "A batch has 1 to 500 actions, not 0."),
         (batch(*[GOOD] * 501), "A batch has 1 to 500 actions, not 501."),
     ],
@@ -253,7 +256,8 @@ def test_a_clock_is_corrected_beyond_30_seconds(off: float, corrected: float) ->
 
 
 @pytest.mark.parametrize(
-    "sent_at", ["0001-01-01T00:00:00+10:00", "1926-11-22T09:29:59Z", "2126-11-23T09:30:01Z", "9999-12-31T23:59:59-10:00"]
+    "sent_at",
+    ["0001-01-01T00:00:00+10:00", "1926-11-22T09:29:59Z", "2126-11-23T09:30:01Z", "9999-12-31T23:59:59-10:00"],
 )
 def test_a_clock_that_is_off_by_more_than_a_century_is_invalid(sent_at: str) -> None:
     received = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

@@ -4,7 +4,6 @@ import asyncio
 from uuid import UUID, uuid4
 
 from steadylight_server.ingest.store import Intent, IntentStore
-
 from tests.server.conftest import Slices
 
 

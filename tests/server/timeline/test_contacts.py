@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from steadylight_server.timeline.contacts import ENDED, GAP, ContactStore, contacts, recent_pipeline
 from steadylight_server.timeline.models import Action, Contact
-
 from tests.factories import fact
 from tests.server.conftest import Slices
 
@@ -67,7 +67,9 @@ async def test_without_a_key_a_gap_parts_contacts(shared: Slices) -> None:
     profile = uuid4()
     just_under = GAP / timedelta(minutes=1) - 0.001
 
-    found = await kept(shared, [fact(profile, at=minute(at)) for at in (5, 5 + just_under, 4 + 2 * just_under, 100, 130)])
+    found = await kept(
+        shared, [fact(profile, at=minute(at)) for at in (5, 5 + just_under, 4 + 2 * just_under, 100, 130)]
+    )
 
     assert told(found) == [
         ("web", None, minute(130), minute(130), None),
@@ -155,7 +157,11 @@ async def test_servers_that_meet_a_contact_at_once_make_it_once(shared: Slices) 
 async def test_the_latest_contacts_are_found_without_scanning(shared: Slices) -> None:
     ours, theirs = uuid4(), uuid4()
     await shared.stores.contacts.project(
-        [fact(profile, contact=f"call-{number}", at=minute(number)) for profile in (ours, theirs) for number in range(50)]
+        [
+            fact(profile, contact=f"call-{number}", at=minute(number))
+            for profile in (ours, theirs)
+            for number in range(50)
+        ]
     )
 
     one = await shared.plan({"aggregate": "contacts", "pipeline": recent_pipeline([ours], 10), "cursor": {}})

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from steadylight_server.core.paging import Position
-
 from tests.factories import fact
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

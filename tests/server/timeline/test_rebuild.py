@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+
 from steadylight_server.core.mongo import Database
 from steadylight_server.timeline import rebuild as module
 from steadylight_server.timeline.contacts import ENDED
 from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.rebuild import rebuild
-
 from tests.factories import fact
 from tests.server.conftest import Slices
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+
 from steadylight_server.core.errors import NotFound
 from steadylight_server.core.paging import Window
 from steadylight_server.timeline.models import ActionFilter, Order, Outcome
-
 from tests.factories import fact
 from tests.server.conftest import Slices
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.core.paging import Page, Position, Window
@@ -18,7 +19,6 @@ from steadylight_server.identity.models import Identifier
 from steadylight_server.timeline.contacts import recent_pipeline
 from steadylight_server.timeline.models import Action, ActionFilter, Order, Outcome, Subject
 from steadylight_server.timeline.store import ActionStore, page_query
-
 from tests.factories import fact
 from tests.server.conftest import Slices
 
@@ -208,9 +208,7 @@ async def test_nothing_is_asked_for_by_an_empty_name(filled: ActionStore) -> Non
         assert (await filled.page([OURS], wanted, Order.NEWEST_FIRST, Window())).items == []
 
 
-async def test_the_newest_and_the_contacts_come_in_one_cheap_round_trip(
-    shared: Slices, filled: ActionStore
-) -> None:
+async def test_the_newest_and_the_contacts_come_in_one_cheap_round_trip(shared: Slices, filled: ActionStore) -> None:
     await shared.stores.contacts.project(FACTS)
     pipeline = recent_pipeline([OURS, THEIRS], 5)
 

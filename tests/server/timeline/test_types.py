@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.types import TypeStore
-
 from tests.factories import fact
 from tests.server.conftest import TAKEN, Slices
 

@@ -1,0 +1,166 @@
+"""A context in the graph: typed and as a document it says the same."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.conftest import LiveServer
+from tests.factories import action, batch, login
+
+RECORD = "mutation($input: RecordActionsInput!) { recordActions(input: $input) { stored token } }"
+BOTH = """
+query($input: ContextInput!) {
+  document: contextDocument(input: $input)
+  context(input: $input) {
+    customer { id isKnown identifiers { kind value } }
+    assurance
+    claims { kind value assurance }
+    actions {
+      id type at sequence channel actor agent contact journey subject { kind id } properties
+    }
+    contacts { id channel key firstAt lastAt outcome }
+    at
+    token
+  }
+}
+"""
+
+
+@pytest.fixture
+def web(shared_server: LiveServer) -> str:
+    return shared_server.key("web")
+
+
+@pytest.fixture
+def ivr(shared_server: LiveServer) -> str:
+    return shared_server.key("ivr")
+
+
+def record(server: LiveServer, key: str, *actions: dict[str, Any]) -> str:
+    answer = server.graphql(RECORD, {"input": {"batch": batch(*actions)}}, key)
+    assert answer["data"]["recordActions"]["stored"] == len(actions)
+    token: str = answer["data"]["recordActions"]["token"]
+    return token
+
+
+def asked(server: LiveServer, key: str, **input: Any) -> dict[str, Any]:
+    answer = server.graphql(BOTH, {"input": input}, key)
+    assert "errors" not in answer, answer
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def given(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Of the typed form what the document has: it leaves out what is absent."""
+    return {name: value for name, value in document.items() if value is not None or name not in names}
+
+
+def test_typed_and_document_say_the_same(shared_server: LiveServer, web: str, ivr: str) -> None:
+    value = f"C-{uuid4().hex}"
+    claim = {"kind": "email", "value": "ann@example.org", "assurance": "CLAIMED"}
+    record(
+        shared_server,
+        web,
+        action(login(value), contact="visit-1", subject={"kind": "plan", "id": "fibre"}, journey="buy"),
+        action(login(value), contact="visit-1", type="contact.ended", properties={"outcome": "RESOLVED"}),
+        action(login(value)),
+    )
+    token = record(shared_server, ivr, action(login(value), contact="call-1", actor="AGENT", agent="a.singh"))
+
+    data = asked(shared_server, web, identifiers=[login(value), claim], contact="visit-1", after=token)
+
+    document, typed = data["document"], data["context"]
+    assert typed["customer"] == {
+        "id": document["customer"],
+        "isKnown": True,
+        "identifiers": document["identifiers"],
+    }
+    assert document["identifiers"] == [{"kind": "login", "value": value}]
+    assert typed["assurance"] == document["assurance"] == "LOGIN"
+    assert typed["claims"] == document["claims"] == [claim]
+    optional = ("agent", "contact", "journey", "subject")
+    assert [given(one, *optional) for one in typed["actions"]] == document["actions"]
+    assert len(document["actions"]) == 4
+    assert [
+        given(
+            {
+                "id": one["id"],
+                "channel": one["channel"],
+                "key": one["key"],
+                "first_at": one["firstAt"],
+                "last_at": one["lastAt"],
+                "outcome": one["outcome"],
+            },
+            "key",
+            "outcome",
+        )
+        for one in typed["contacts"]
+    ] == document["contacts"]
+    assert {(one["channel"], one.get("key"), one.get("outcome")) for one in document["contacts"]} == {
+        ("web", "visit-1", "RESOLVED"),
+        ("web", None, None),
+        ("ivr", "call-1", None),
+    }
+    assert typed["at"][:16] == document["at"][:16]
+    assert isinstance(document["token"], str)
+    assert isinstance(typed["token"], str)
+
+
+def test_while_nothing_is_proven_the_context_is_the_contacts_own(shared_server: LiveServer, web: str, ivr: str) -> None:
+    value, call = f"C-{uuid4().hex}", f"call-{uuid4().hex}"
+    record(shared_server, web, action(login(value)))
+    record(shared_server, ivr, action(login(value, "CALLER_ID"), contact=call))
+
+    data = asked(shared_server, ivr, identifiers=[login(value, "CALLER_ID")], contact=call)
+
+    assert data["context"]["customer"] is None
+    assert (data["document"]["customer"], data["document"]["identifiers"]) == (None, [])
+    assert data["document"]["assurance"] == "CLAIMED"
+    assert [one["channel"] for one in data["document"]["actions"]] == ["ivr"]
+    assert [one["key"] for one in data["document"]["contacts"]] == [call]
+
+
+def test_nobody_in_particular_has_an_empty_context(shared_server: LiveServer, web: str) -> None:
+    document = asked(shared_server, web)["document"]
+
+    assert document.pop("at")
+    assert document == {
+        "customer": None,
+        "assurance": "CLAIMED",
+        "identifiers": [],
+        "claims": [],
+        "actions": [],
+        "contacts": [],
+        "token": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("input", "message"),
+    [
+        ({"recent": 0}, "recent: 1 to 100 actions, not 0."),
+        ({"recent": 101}, "recent: 1 to 100 actions, not 101."),
+        ({"after": "forged"}, "The token is not one of ours. Present it exactly as it was given."),
+        ({"identifiers": [login("C-1")] * 11}, "identifiers: at most 10."),
+    ],
+)
+def test_what_breaks_a_rule_is_invalid(
+    shared_server: LiveServer, web: str, input: dict[str, Any], message: str
+) -> None:
+    answer = shared_server.graphql(
+        "query($input: ContextInput!) { contextDocument(input: $input) }", {"input": input}, web
+    )
+
+    (error,) = answer["errors"]
+    assert (error["extensions"]["code"], error["message"]) == ("INVALID", message)
+    assert error["path"] == ["contextDocument"]
+    assert answer["data"] is None
+
+
+def test_a_context_needs_its_scope(shared_server: LiveServer) -> None:
+    key = shared_server.key("mute", scopes=frozenset())
+
+    answer = shared_server.graphql("{ contextDocument(input: {}) }", key=key)
+
+    assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"

@@ -1,10 +1,9 @@
-"""A real MongoDB for the whole session, and real servers on it. Everything listens on loopback or a Unix socket only."""
+"""A real MongoDB for the whole session, and real servers on it, on loopback or a Unix socket only."""
 
-import logging
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +14,7 @@ import pymongo
 import pytest
 import structlog
 import uvicorn
+
 from steadylight_server.access.models import ChannelKind
 from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
@@ -46,21 +46,6 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabas
         yield database
 
 
-def logs_as_they_are() -> Callable[[], None]:
-    """Takes note of them: an application sets up the logs of its process, and here other tests look at them."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
-    def undo() -> None:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        logging.captureWarnings(False)
-        logging.getLogger("uvicorn.access").disabled = False
-        structlog.reset_defaults()
-
-    return undo
-
-
 class LiveServer:
     """The real application under uvicorn, in a thread of this process, on a database of its own."""
 
@@ -71,7 +56,6 @@ class LiveServer:
             settings.mongodb_uri, tz_aware=True, uuidRepresentation="standard"
         )
         self.database = self.client[settings.database]
-        self._undo = logs_as_they_are()
         app = create_app(settings)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
@@ -80,12 +64,10 @@ class LiveServer:
         while not self._server.started:
             assert self._thread.is_alive(), "the server did not start"
             time.sleep(0.01)
-        self.url = "http://127.0.0.1:{}".format(self._server.servers[0].sockets[0].getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
         self.admin_key = self._access("key", None)
 
-    def key(
-        self, channel: str, kind: str = "SELF_SERVICE", *, highest: str | None = None, scopes: Any = None
-    ) -> str:
+    def key(self, channel: str, kind: str = "SELF_SERVICE", *, highest: str | None = None, scopes: Any = None) -> str:
         """A key of the channel, which is registered if need be."""
         return self._access("key", channel, kind, highest, scopes)
 
@@ -93,9 +75,7 @@ class LiveServer:
         """Ends a key now."""
         self._access("revoke", key.split("_")[1])
 
-    def graphql(
-        self, query: str, variables: dict[str, Any] | None = None, key: str | None = None
-    ) -> dict[str, Any]:
+    def graphql(self, query: str, variables: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
         """The whole answer to one request, as JSON."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         body = {"query": query, "variables": variables or {}}
@@ -110,7 +90,7 @@ class LiveServer:
         assert not self._thread.is_alive(), "the server did not stop"
         self.client.drop_database(self.settings.database)
         self.client.close()
-        self._undo()
+        structlog.reset_defaults()  # the application set up the logs of this process, which other tests look at
 
     def _access(self, what: str, *given: Any) -> str:
         async def run() -> str:

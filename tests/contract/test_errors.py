@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -49,9 +50,11 @@ RECORD = "mutation R($input: RecordActionsInput!) { recordActions(input: $input)
 CONTEXT = "query C($input: ContextInput!) { contextDocument(input: $input) }"
 CUSTOMER = "query C($by: CustomerBy!) { customer(by: $by) { id isKnown actions { edges { node { id } } } } }"
 REGISTER = "mutation R($input: RegisterChannelInput!) { registerChannel(input: $input) { key } }"
-# Loopback only, so no certificate is ever looked at; reading them would take 50 ms each time.
-PLAIN = httpx.Client(verify=False)
 SECRET = "secret detail of ann@example.org"
+
+
+# Loopback only, so no certificate is ever looked at; reading them would take 50 ms each time.
+get, post = partial(httpx.get, verify=False), partial(httpx.post, verify=False)
 
 
 def tree(root: Any) -> Iterator[Any]:
@@ -70,7 +73,7 @@ class Caller:
 
     def http(self, query: str, variables: dict[str, Any] | None = None, key: str | None = None) -> httpx.Response:
         """The response to a plain POST that asks for the newer media type, with the channel's key unless another."""
-        return PLAIN.post(
+        return post(
             f"{self.server.url}/graphql",
             json={"query": query, "variables": variables or {}},
             headers={"Authorization": f"Bearer {key or self.key}", "Accept": "application/graphql-response+json"},
@@ -140,7 +143,7 @@ def failing(shared_server: LiveServer) -> Callable[..., Any]:
         finally:
             shared_server.client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
             # The driver looks for its server again twice a second.
-            while PLAIN.get(f"{shared_server.url}/readyz").status_code != 200:
+            while get(f"{shared_server.url}/readyz").status_code != 200:
                 time.sleep(0.05)
 
     return fail
@@ -179,7 +182,7 @@ def test_not_found(caller: Caller) -> None:
 
 
 def test_a_path_that_is_not_there_is_not_found(caller: Caller) -> None:
-    response = PLAIN.get(f"{caller.server.url}/graphiql/x")
+    response = get(f"{caller.server.url}/graphiql/x")
 
     assert response.status_code == 404
     assert response.json()["errors"][0]["extensions"] == {
@@ -241,7 +244,7 @@ def test_invalid(caller: Caller) -> None:
 def test_a_request_that_is_none_is_invalid(caller: Caller, status: int, sent: dict[str, Any]) -> None:
     headers = {"Authorization": f"Bearer {caller.key}", "Content-Type": "application/json", **sent.get("headers", {})}
 
-    response = PLAIN.post(f"{caller.server.url}/graphql", content=sent["content"], headers=headers)
+    response = post(f"{caller.server.url}/graphql", content=sent["content"], headers=headers)
 
     assert response.status_code == status
     assert response.json()["errors"][0]["extensions"] == {
@@ -260,9 +263,7 @@ def test_unauthenticated(caller: Caller) -> None:
         caller.refused("UNAUTHENTICATED", RECORD, sent, key, status=401)
         assert caller.http(RECORD, sent, key).headers["WWW-Authenticate"] == "Bearer"
     for headers in ({}, {"Authorization": caller.key}, {"Authorization": f"Basic {caller.key}"}):
-        response = PLAIN.post(
-            f"{caller.server.url}/graphql", json={"query": RECORD, "variables": sent}, headers=headers
-        )
+        response = post(f"{caller.server.url}/graphql", json={"query": RECORD, "variables": sent}, headers=headers)
         assert response.status_code == 401
         assert [each["extensions"]["code"] for each in response.json()["errors"]] == ["UNAUTHENTICATED"]
     assert caller.stored() == before
@@ -451,7 +452,7 @@ def test_internal_before_the_graph_is_reached(caller: Caller, monkeypatch: pytes
     headers = {"Authorization": f"Bearer {caller.key}", "X-Request-Id": "asked-by-the-test"}
     body = {"query": "{ viewer { channel } }"}
 
-    response = PLAIN.post(f"{caller.server.url}/graphql", json=body, headers=headers)
+    response = post(f"{caller.server.url}/graphql", json=body, headers=headers)
 
     assert response.status_code == 500
     assert response.json() == {

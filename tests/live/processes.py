@@ -20,8 +20,6 @@ from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
 from steadylight_server.core.mongo import Database
 
-_HTTP = httpx.Client(verify=False)  # plain HTTP on loopback; reading the certificates takes 50 ms
-
 
 class ServerProcess:
     """`steadylight serve` in a process of its own; what it says on stderr is in the file `log`."""
@@ -50,7 +48,7 @@ class ServerProcess:
 
     def metrics(self) -> dict[str, float]:
         """What /metrics shows, by series: `name{label="value",…}`, the labels in alphabetical order."""
-        lines = _HTTP.get(f"{self.url}/metrics").text.splitlines()
+        lines = httpx.get(f"{self.url}/metrics", verify=False).text.splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {series: float(value) for series, value in pairs}
 

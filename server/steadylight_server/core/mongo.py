@@ -37,7 +37,7 @@ ACKNOWLEDGED = WriteConcern(1)
 # No answer within this many seconds and the caller is told UNAVAILABLE. Less than the SDK's own patience of 10 s.
 PATIENCE = 5.0
 # A transaction that keeps colliding gives up after this many seconds.
-TRANSACTION_PATIENCE = 20.0
+TRANSACTION_PATIENCE = 10.0
 
 
 class _Pool(ConnectionPoolListener):

@@ -60,12 +60,11 @@ class Slices:
     async def documents(self, collection: str, **query: Any) -> list[dict[str, Any]]:
         """What is stored, by id; also what the majority has not confirmed yet."""
         latest = self.database.raw.get_collection(collection, read_concern=ReadConcern("local"))
-        found: list[dict[str, Any]] = await latest.find(query).sort("_id").to_list(None)
-        return found
+        return [dict(found) async for found in latest.find(query).sort("_id")]
 
     async def plan(self, command: Mapping[str, Any]) -> "Plan":
         """How the database runs a command."""
-        codecs: CodecOptions[dict[str, Any]] = CodecOptions(
+        codecs: CodecOptions[Mapping[str, Any]] = CodecOptions(
             uuid_representation=UuidRepresentation.STANDARD, tz_aware=True
         )
         explained = await self.database.raw.command(
@@ -84,11 +83,9 @@ class Slices:
         finally:
             await raw.command("profile", 0)
             own = {"$ne": f"{self.settings.database}.system.profile"}
-            done += await raw["system.profile"].find({"ns": own, "op": {"$ne": "command"}}).to_list(None)
-            done += await raw["system.profile"].find({"ns": own, "command.aggregate": {"$exists": True}}).to_list(None)
-            done += (
-                await raw["system.profile"].find({"ns": own, "command.findAndModify": {"$exists": True}}).to_list(None)
-            )
+            queries = ({"op": {"$ne": "command"}}, {"command.aggregate": {"$exists": True}})
+            for kind in (*queries, {"command.findAndModify": {"$exists": True}}):
+                done += [dict(one) async for one in raw["system.profile"].find({"ns": own, **kind})]
             await raw["system.profile"].drop()
 
     @asynccontextmanager

@@ -94,7 +94,8 @@ def test_typed_verdicts_say_what_the_document_says(shared_server: LiveServer, we
 
 
 def test_what_is_no_batch_is_invalid(shared_server: LiveServer, web: str) -> None:
-    for wrong in ({}, [], "batch", 7, batch()):
+    wrongs: list[object] = [{}, [], "batch", 7, batch()]
+    for wrong in wrongs:
         answer = shared_server.graphql(RECORD, {"input": {"batch": wrong}}, web)
 
         assert code(answer) == "INVALID"
@@ -161,7 +162,9 @@ def test_one_action_needs_little(shared_server: LiveServer, web: str) -> None:
 def test_one_action_is_judged_by_the_rules_of_a_batch(shared_server: LiveServer, web: str) -> None:
     first = record_one(shared_server, web, contact="1", type="plan.viewed")
     fields = {"id": first["id"], "contact": "1"}
-    at = stored(shared_server, first["id"])["at"].isoformat()
+    document = stored(shared_server, first["id"])
+    assert document is not None
+    at = document["at"].isoformat()
 
     again = record_one(shared_server, web, at=at, type="plan.viewed", **fields)
     other = record_one(shared_server, web, at=at, type="plan.bought", **fields)

@@ -17,7 +17,7 @@ from tests.server.conftest import Slices
 SHUTDOWN = {"errorCode": 91}
 NETWORK = {"closeConnection": True}
 OUR_FAULT = {"errorCode": 2}  # BadValue: asking again would not help
-NOT_CONFIRMED = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
+NOT_CONFIRMED: dict[str, Any] = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
 
 
 async def test_what_is_written_is_found(notes: Collection) -> None:

@@ -41,7 +41,7 @@ def test_settings_are_frozen() -> None:
     settings = Settings()
 
     with pytest.raises(ValidationError):
-        settings.port = 1
+        settings.port = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Positions, cursors, and Relay's rules for windows and pages."""
 
 import base64
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -60,10 +61,8 @@ def test_what_is_no_cursor_is_invalid(cursor: str) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_cursor_or_invalid(text: str) -> None:
-    try:
+    with suppress(Invalid):  # and nothing else is raised
         Position.from_cursor(text)
-    except Invalid as error:
-        assert error.code == "INVALID"
 
 
 def test_without_arguments_a_window_is_the_first_20() -> None:
@@ -81,13 +80,14 @@ def test_a_window_reads_relays_arguments() -> None:
 
 @pytest.mark.parametrize("backwards", [False, True])
 def test_a_page_has_1_to_100_entries(backwards: bool) -> None:
-    name = "last" if backwards else "first"
+    def window(entries: int) -> Window:
+        return Window.of(last=entries) if backwards else Window.of(first=entries)
 
-    assert Window.of(**{name: 1}).limit == 1
-    assert Window.of(**{name: MAX_PAGE}).limit == 100
+    assert window(1).limit == 1
+    assert window(MAX_PAGE).limit == 100
     for beyond in (0, -1, 101):
         with pytest.raises(Invalid, match=f"A page has 1 to 100 entries, not {beyond}"):
-            Window.of(**{name: beyond})
+            window(beyond)
 
 
 def test_first_and_last_exclude_each_other() -> None:

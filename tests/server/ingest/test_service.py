@@ -378,7 +378,7 @@ def swept(house: Slices) -> Ingest:
     return Ingest(house.database, intents, process.identity, process.timeline, token_secret=SECRET)
 
 
-UNCONFIRMED = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
+UNCONFIRMED: dict[str, Any] = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
 
 
 @pytest.mark.parametrize("collection", ["actions", "contacts", "action_types"])

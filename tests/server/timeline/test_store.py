@@ -357,7 +357,7 @@ async def test_a_write_that_fails_otherwise_is_to_be_sent_again(slices: Slices) 
 
 
 async def test_actions_that_the_majority_did_not_confirm_are_not_called_stored(shared: Slices) -> None:
-    unconfirmed = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
+    unconfirmed: dict[str, Any] = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}
 
     async with shared.failing("insert", collection="actions", **unconfirmed):
         with pytest.raises(Unavailable):

@@ -91,7 +91,7 @@ class Collection:
     async def each(self, query: Mapping[str, Any]) -> AsyncIterator[Document]:
         """What matches, in natural order, without holding it all in memory."""
         with translated():
-            async for document in self._of.find(query, batch_size=1000):
+            async for document in self._of.find(query, batch_size=1000, session=CURRENT.get()):
                 yield document
 
     async def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:

@@ -109,7 +109,7 @@ class Database:
     async def moment(self) -> Timestamp:
         """The database's own logical time, to compare with `Inserts.at`."""
         with translated():
-            return (await self.raw.command("ping"))["operationTime"]
+            return (await self.raw.command("ping", session=CURRENT.get()))["operationTime"]
 
     async def close(self) -> None:
         """Gives the connections back."""

@@ -28,26 +28,31 @@ class IdentityService:
 
     async def resolve(self, keys: Collection[Key]) -> dict[Key, UUID]:
         """The profile of each key, made where there is none: in bulk, and once, whoever asks at the same moment."""
-        found = {key: self._remembered[key] for key in keys if key in self._remembered}
         for _ in range(10):
-            missing = [key for key in keys if key not in found]
-            if missing:
-                found |= await self._store.profile_ids(missing)
-            fresh = {key: uuid7() for key in missing if key not in found}
+            found = await self.known(keys)
+            fresh = {key: uuid7() for key in keys if key not in found}
             try:
                 if fresh:
                     await self._store.add(fresh, self._clock())
             except Taken:
                 continue
-            self._remember(found | fresh)
+            self._remember(fresh)
             return found | fresh
         raise Unavailable("Too many first sights of the same customers at once. Try again shortly.")
 
+    async def known(self, keys: Collection[Key]) -> dict[Key, UUID]:
+        """The profile of each key that has one; never makes one."""
+        found = {key: self._remembered[key] for key in keys if key in self._remembered}
+        missing = [key for key in keys if key not in found]
+        if missing:
+            more = await self._store.profile_ids(missing)
+            self._remember(more)
+            found |= more
+        return found
+
     async def profile(self, key: Key) -> UUID | None:
         """The profile of one key; never makes one."""
-        if key not in self._remembered:
-            self._remember(await self._store.profile_ids([key]))
-        return self._remembered.get(key)
+        return (await self.known([key])).get(key)
 
     async def customer(self, profile_id: UUID) -> Customer:
         """The customer that a profile, by any id ever shown, is part of. Raises NotFound."""

@@ -36,6 +36,17 @@ _EARLIEST = 1900  # the year; what is older is a mistake, and too close to the f
 
 _asserted = itemgetter("kind", "value", "assurance")
 
+_KINDS = {
+    Outcome.STORED: VerdictKind.STORED,
+    Outcome.DUPLICATE: VerdictKind.DUPLICATE,
+    Outcome.CONFLICT: VerdictKind.REFUSED,
+    Outcome.RETRY: VerdictKind.RETRY,
+}
+_REASONS = {
+    Outcome.CONFLICT: ("CONFLICT", "An action with this id is stored already and says something else"),
+    Outcome.RETRY: ("UNAVAILABLE", "Not stored this time; send it again"),
+}
+
 
 class Ingest:
     """Takes batches of actions."""
@@ -70,12 +81,24 @@ class Ingest:
         placed = [one if isinstance(one, Refusal) else desk.place(one) for one in inputs]
         drafts = [one for one in placed if isinstance(one, _Draft)]
         async with self._database.session() as session:
-            profiles = await self._identity.resolve({draft.home.key for draft in drafts})
-            actions = [desk.action(draft, profiles[draft.home.key]) for draft in drafts]
+            profiles = await self._profiles(drafts)
+            actions = [desk.action(draft, profile_id) for draft, profile_id in zip(drafts, profiles, strict=True)]
             outcomes, fresh = await self._keep(actions)
             moment = session.moment
         kinds, exceptions = _verdicts(placed, outcomes)
         return Answer(kinds, exceptions, _warnings(fresh, placed), self._token(moment))
+
+    async def _profiles(self, drafts: Sequence["_Draft"]) -> list[UUID]:
+        """The profile of each draft, in order; made where somebody is seen for the first time.
+
+        Nobody is made for the id of an action that is stored already: whatever it says now, it adds nothing.
+        """
+        homes = {draft.home.key for draft in drafts}
+        strangers = homes - (await self._identity.known(homes)).keys()
+        ids = [draft.input["id"] for draft in drafts if draft.home.key in strangers]
+        stored = {action.id: action.profile_id async for action in self._timeline.by_ids(ids)}
+        profiles = await self._identity.resolve({draft.home.key for draft in drafts if draft.input["id"] not in stored})
+        return [stored.get(draft.input["id"]) or profiles[draft.home.key] for draft in drafts]
 
     async def finish_old(self) -> int:
         """Finishes batches that a crash left half done; returns how many."""
@@ -188,18 +211,6 @@ def _channel(viewer: Viewer) -> str:
     if not viewer.may(Scope.ACTIONS_WRITE):
         raise Forbidden(f"This key lacks the scope {Scope.ACTIONS_WRITE}.")
     return viewer.channel
-
-
-_KINDS = {
-    Outcome.STORED: VerdictKind.STORED,
-    Outcome.DUPLICATE: VerdictKind.DUPLICATE,
-    Outcome.CONFLICT: VerdictKind.REFUSED,
-    Outcome.RETRY: VerdictKind.RETRY,
-}
-_REASONS = {
-    Outcome.CONFLICT: ("CONFLICT", "An action with this id is stored already and says something else"),
-    Outcome.RETRY: ("UNAVAILABLE", "Not stored this time; send it again"),
-}
 
 
 def _verdicts(

@@ -23,7 +23,8 @@ async def rebuild(database: Database, on_progress: Callable[[int], None] = lambd
     for store in fresh:
         await store.begin_anew()
     actions = ActionStore(database)
-    async with actions.appended() as appended:
+    async with actions.appended() as appended, database.session():
+        await database.moment()  # from here on all is read that was appended before the stream began, confirmed or not
         done = 0
         chunk: list[Action] = []
         async for action in actions.all():

@@ -141,3 +141,5 @@ async def test_a_read_after_a_moment_that_has_not_come_is_unavailable(shared: Sl
     async with shared.database.session(future):
         with pytest.raises(Unavailable):
             await notes.find_one({})
+        with pytest.raises(Unavailable):
+            [one async for one in notes.each({})]

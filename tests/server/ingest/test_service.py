@@ -504,3 +504,15 @@ async def projected(house: Slices, customers: Sequence[dict[str, str]], contacts
             ended = one.get("ended", {}).get("outcome")
             found.append((place, key, one.get("slot"), one["first_at"], one["last_at"], ended))
     return sorted(found, key=str)
+
+
+async def test_a_conflict_makes_nobody(house: Slices) -> None:
+    somewhere = action(somebody(), contact="1")
+    newcomer = somebody()
+    await house.ingest.record(WEB, batch(somewhere))
+
+    answer = await house.ingest.record(WEB, batch({**somewhere, "identifiers": [newcomer]}))
+
+    assert [(one.kind, one.code) for one in answer.exceptions] == [("REFUSED", "CONFLICT")]
+    assert await house.documents("identifiers", value=newcomer["value"]) == []
+    assert await house.documents("profiles", value=newcomer["value"]) == []

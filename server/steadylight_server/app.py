@@ -109,8 +109,10 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         context = ContextService(database, identity, timeline, token_secret=secret)
         activity = Activity(timeline)
         async with sweeping(ingest, every=settings.intent_lease / 4):
-            yield Services(access, identity, timeline, context, ingest, activity, database.ping)
-        await activity.close()
+            try:
+                yield Services(access, identity, timeline, context, ingest, activity, database.ping)
+            finally:
+                await activity.close()
 
 
 def create_app(settings: Settings | None = None) -> Starlette:

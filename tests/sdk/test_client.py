@@ -106,7 +106,6 @@ async def test_identifiers_come_by_name_or_listed(light: Light, server: Server) 
         {"kind": "phone", "value": "+441"},
     )
     assert [claim.model_dump(mode="json") for claim in context.claims] == [
-        {"kind": "login", "value": "C-1", "assurance": "OTP"},
         {"kind": "phone", "value": "+441", "assurance": "CALLER_ID"},
     ]
 

@@ -168,11 +168,6 @@ def facets(channel: str, type: str, subject: Subject | None) -> list[str]:
 _binary = lru_cache(maxsize=65_536)(Binary.from_uuid)
 
 
-@lru_cache(maxsize=4096)
-def _identifiers(identifiers: tuple[Identifier, ...]) -> list[Document]:
-    return [{"kind": kind, "value": value, "assurance": assurance.name} for kind, value, assurance in identifiers]
-
-
 def document(action: Action) -> Document:
     """An action as it is stored. What is absent takes no space."""
     id = action.id.bytes

@@ -60,6 +60,21 @@ async def test_a_repeated_id_is_a_duplicate_key(notes: Collection) -> None:
     assert await notes.count({"_id": "second"}) == 1
 
 
+async def test_only_what_is_new_is_inserted(notes: Collection) -> None:
+    there = await notes.insert_new([{"_id": "second"}, {"_id": "first"}, {"_id": "third"}])
+    again = await notes.insert_new([{"_id": "fourth"}])
+
+    assert (there, again) == ([1], [])
+    assert await notes.count({}) == 4
+
+
+async def test_an_insertion_that_fails_otherwise_is_a_fault(shared: Slices, notes: Collection) -> None:
+    await shared.database.raw.command("collMod", "notes", validator={"count": {"$ne": 7}})
+
+    with pytest.raises(BulkWriteError):
+        await notes.insert_new([{"_id": "first"}, {"_id": "second", "count": 7}])
+
+
 @pytest.mark.parametrize("trouble", [SHUTDOWN, NETWORK])
 async def test_trouble_that_passes_is_unavailable(shared: Slices, hasty: Database, trouble: dict[str, Any]) -> None:
     notes = hasty.collection("notes")

@@ -41,6 +41,7 @@ async def test_the_database_tells_its_time_and_collections(shared: Slices, notes
 
     assert abs(await shared.database.server_time() - datetime.now(UTC)) < timedelta(seconds=5)
     assert await shared.database.moment() > before
+    assert {"version", "setName"} <= set(await shared.database.about())
     assert {"actions", "notes"} <= set(await shared.database.collection_names())
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -152,6 +153,16 @@ async def test_servers_that_meet_a_contact_at_once_make_it_once(shared: Slices) 
         await asyncio.gather(*(ContactStore(shared.database).project([one]) for one in actions))
 
         assert told(await kept(shared, actions[:1])) == [("web", "call-1", minute(0), minute(23), None)]
+
+
+async def test_a_contact_that_was_forgotten_goes_on(shared: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steadylight_server.timeline.contacts._MOST_MET", 1)
+    profile = uuid4()
+    first, other, second = (fact(profile, contact=key, at=minute(at)) for key, at in (("1", 0), ("2", 5), ("1", 9)))
+
+    found = await kept(shared, [first], [other], [second], [second])
+
+    assert told(found) == [("web", "1", minute(0), minute(9), None), ("web", "2", minute(5), minute(5), None)]
 
 
 async def test_the_latest_contacts_are_found_without_scanning(shared: Slices) -> None:

@@ -48,7 +48,7 @@ def _login(customer: int) -> dict[str, str]:
     return {"kind": "login", "value": f"C-{customer % CUSTOMERS}", "assurance": "LOGIN"}
 
 
-def history(profile_ids: list[UUID], count: int) -> Iterator[Action]:
+def history(profile_ids: list[UUID], count: int, *, per_visit: int) -> Iterator[Action]:
     """So many actions of these profiles, spread over two years, as they would have been stored."""
     random.seed(7)
     latest = now()
@@ -65,6 +65,6 @@ def history(profile_ids: list[UUID], count: int) -> Iterator[Action]:
             actor="CUSTOMER",
             properties=_PROPERTIES,
             received_at=at,
-            contact=f"visit-{index}",
+            contact=f"visit-{index // (per_visit * len(profile_ids))}",
             subject=Subject("plan", f"plan-{index % 7}"),
         )

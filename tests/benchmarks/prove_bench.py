@@ -78,8 +78,8 @@ async def _prepared(settings: Settings, *, actions: int) -> str:
         few, many, *crowd = (profiles[name] for name in names)
     database = Database(uri, settings.database)
     stores = Stores.of(database, settings)
-    for ids, count in (([few], 10), ([many], MANY if actions > MANY else 10), (crowd, actions)):
-        coming = history(ids, count)
+    for ids, count, per_visit in (([few], 10, 1), ([many], MANY if actions > MANY else 10, 1), (crowd, actions, 50)):
+        coming = history(ids, count, per_visit=per_visit)
         while some := list(itertools.islice(coming, 2_000)):
             await stores.actions.append(some)
             await stores.contacts.project(some)

@@ -113,3 +113,8 @@ async def paired(a: Work, b: Work, *, rounds: int) -> float:
         if round:
             ratios.append(seconds[a] / seconds[b])
     return statistics.median(ratios)
+
+
+def graphql(key: str, query: str, given: object) -> bytes:
+    """A prepared request to the graph; `given` is its `$input`."""
+    return request("/graphql", key, {"query": query, "variables": {"input": given}})

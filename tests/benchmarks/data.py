@@ -1,14 +1,19 @@
 """Made-up actions for the speed figures: customers who view plans, ten actions to a visit."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from steadylight_server.access.models import ChannelKind
+from steadylight_server.app import Stores, open_services
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import now
-from steadylight_server.identity.models import Identifier
+from steadylight_server.core.config import Settings
+from steadylight_server.core.mongo import Database
+from steadylight_server.identity.models import Identifier, Key
 from steadylight_server.timeline.models import Action, Subject
 
 CUSTOMERS = 5_000
@@ -53,6 +58,8 @@ def history(profile_ids: list[UUID], count: int, *, per_visit: int) -> Iterator[
     random.seed(7)
     latest = now()
     for index in range(count):
+        # One customer after the other: neighbours in the index are made together, or a million would take all day.
+        owner = index * len(profile_ids) // count
         at = latest - timedelta(seconds=random.randrange(63_000_000))
         yield Action(
             id=uuid4(),
@@ -60,11 +67,35 @@ def history(profile_ids: list[UUID], count: int, *, per_visit: int) -> Iterator[
             type=f"plan.{('viewed', 'compared', 'ordered')[index % 3]}",
             at=at,
             channel=("web", "ivr", "branch")[index % 3],
-            profile_id=profile_ids[index % len(profile_ids)],
-            identifiers=(Identifier("login", f"C-{index % len(profile_ids)}", Assurance.LOGIN),),
+            profile_id=profile_ids[owner],
+            identifiers=(Identifier("login", f"C-{owner}", Assurance.LOGIN),),
             actor="CUSTOMER",
             properties=_PROPERTIES,
             received_at=at,
-            contact=f"visit-{index // (per_visit * len(profile_ids))}",
+            contact=f"visit-{index // per_visit}",
             subject=Subject("plan", f"plan-{index % 7}"),
         )
+
+
+async def prepared(settings: Settings, *, actions: int, of_one: int = 10) -> str:
+    """A database with that many actions of 1,000 customers, and two customers of 10 and of `of_one`; a key of `web`."""
+    uri = settings.mongodb_uri
+    assert uri is not None
+    async with open_services(settings, uri) as services:
+        await services.access.add_channel("web", ChannelKind.SELF_SERVICE)
+        _, key = await services.access.add_key("web")
+        viewer = await services.access.authenticate(key)
+        for number in range(CUSTOMERS * 10 // PER_BATCH):
+            await services.ingest.record(viewer, batch(number))
+        names = [Key("login", name) for name in ("FEW", "MANY", *(f"C-{number}" for number in range(1_000)))]
+        profiles = await services.identity.resolve(names)
+        few, many, *crowd = (profiles[name] for name in names)
+    database = Database(uri, settings.database)
+    stores = Stores.of(database, settings)
+    for ids, count, per_visit in (([few], 10, 1), ([many], of_one, 1), (crowd, actions, 50)):
+        coming = history(ids, count, per_visit=per_visit)
+        while some := list(itertools.islice(coming, 2_000)):
+            await stores.actions.append(some)
+            await stores.contacts.project(some)
+    await database.close()
+    return key

@@ -77,15 +77,18 @@ def history(profile_ids: list[UUID], count: int, *, per_visit: int) -> Iterator[
         )
 
 
-async def prepared(settings: Settings, *, actions: int, of_one: int = 10) -> str:
-    """A database with that many actions of 1,000 customers, and two customers of 10 and of `of_one`; a key of `web`."""
+async def prepared(settings: Settings, *, actions: int, of_one: int = 100, batches: int = 0) -> str:
+    """A database with that many actions of 1,000 customers, and two customers of 10 and of `of_one`; a key of `web`.
+
+    So many `batches` are recorded besides, through which all customers are known.
+    """
     uri = settings.mongodb_uri
     assert uri is not None
     async with open_services(settings, uri) as services:
         await services.access.add_channel("web", ChannelKind.SELF_SERVICE)
         _, key = await services.access.add_key("web")
         viewer = await services.access.authenticate(key)
-        for number in range(CUSTOMERS * 10 // PER_BATCH):
+        for number in range(batches):
             await services.ingest.record(viewer, batch(number))
         names = [Key("login", name) for name in ("FEW", "MANY", *(f"C-{number}" for number in range(1_000)))]
         profiles = await services.identity.resolve(names)

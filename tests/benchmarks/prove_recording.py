@@ -24,7 +24,7 @@ from steadylight_server.core.mongo import Database
 from steadylight_server.timeline.store import ActionStore
 
 from .bench import connections, graphql, paired, server, shared_out
-from .data import PER_BATCH, batch, prepared
+from .data import CUSTOMERS, PER_BATCH, PER_VISIT, batch, prepared
 from .figures import Figures
 
 IN_FLIGHT = 4
@@ -38,12 +38,12 @@ async def prove(figures: Figures) -> None:
     """Runs on an embedded database."""
     with tempfile.TemporaryDirectory() as directory, EmbeddedDatabase.start(Path(directory)) as embedded:
         settings = Settings(mongodb_uri=embedded.uri, database="recording", log_level="error")
-        key = await prepared(settings, actions=1_000)
+        key = await prepared(settings, actions=1_000, batches=CUSTOMERS * PER_VISIT // PER_BATCH)
         await _recording(figures, settings, key, embedded.uri)
 
 
 async def _recording(figures: Figures, settings: Settings, key: str, uri: str) -> None:
-    """(a): the server beside motor alone, and the SDK beside both."""
+    """The server beside motor alone, and the SDK beside both."""
     numbers = itertools.count(10_000)
     database = Database(uri, settings.database)
     indexed = database.raw.get_collection("raw_indexed", write_concern=WriteConcern("majority"))

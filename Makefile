@@ -3,18 +3,20 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+GRAPHIQL := server/steadylight_server/api/assets/manifest.json
 # The first Python that is new enough and can make a virtual environment; `make PYTHON=/path/to/python test` overrides.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$name && break; done)
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help test check format demo serve prove bench schema constraints clean setup
+.PHONY: help test check format demo serve graphiql prove bench schema constraints clean setup
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-test: check ## Everything: lint, types, imports, then all tests with coverage. ARGS="-k name" is handed to pytest.
+test: check $(GRAPHIQL) ## Everything: lint, types, imports, then all tests with coverage. ARGS="-k name" is handed to pytest.
+	@$(browser)
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(BIN)/python -m pytest -p tests.house.coverage_floor $(ARGS)
 
@@ -30,8 +32,11 @@ format: $(READY) ## Sort imports and lay out the code.
 demo: $(READY) ## A customer looks at a plan online, then calls: see what the agent is told. Ends by itself.
 	@$(BIN)/python examples/demo.py
 
-serve: $(READY) ## A server on its own database in ./steadylight-data, until Ctrl-C.
+serve: $(READY) $(GRAPHIQL) ## A server on its own database in ./steadylight-data, until Ctrl-C.
 	@$(BIN)/steadylight serve
+
+graphiql: ## Build GraphiQL again; `test` and `serve` build it once. Needs node and npm.
+	@rm -f $(GRAPHIQL) && STEADYLIGHT_REQUIRE_GRAPHIQL=1 $(MAKE) $(GRAPHIQL)
 
 prove: $(READY) ## Every proof and figure, full size; written to build/figures.md.
 	@$(BIN)/python -m tests.benchmarks --all
@@ -52,7 +57,7 @@ constraints: $(READY) ## Pin every dependency again, with hashes. The machine's 
 	@sed -i '/^# WARNING/,$$d' constraints.txt  # the rest warns that steadylight itself is not pinned
 
 clean: ## Remove what was built, the environment included.
-	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf build dist $(VENV) $(dir $(GRAPHIQL)) .cache/graphiql .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 setup: $(READY) ## Make or refresh .venv; the other targets do so by themselves.
 
@@ -64,6 +69,22 @@ $(READY): constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	@$(database-libraries)
 	@touch $@
+
+# Extra: without node, or without the packages it is made of, everything else works.
+$(GRAPHIQL): $(wildcard server/graphiql/*.*) | $(READY)
+	@echo "Building GraphiQL; this takes a minute."
+	@$(BIN)/python server/graphiql/hatch_build.py
+
+# The tests try GraphiQL in a browser; where there is none and none can be installed, they say so and leave that out.
+define browser
+for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+if [ -f $(GRAPHIQL) ] && [ "$$(id -u)" = 0 ] && grep -qs '^ID=debian' /etc/os-release; then \
+	echo "Installing Chromium, in which the tests try GraphiQL"; \
+	{ timeout 120 apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		timeout 300 apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1 || \
+		echo "Chromium could not be installed; the tests that need it are left out." >&2; \
+fi
+endef
 
 # The mongod inside the wheel links the system's OpenSSL 3 and curl, which a slim image lacks.
 define database-libraries

@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
+from steadylight_server.api import graphiql
 from steadylight_server.api.errors import HANDLERS
 from steadylight_server.api.http import GraphQLEndpoint
 from steadylight_server.api.info import Context, Services
@@ -135,6 +136,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[
             Route("/graphql", GraphQLEndpoint(graph, _context_for, settings)),
             WebSocketRoute("/graphql", GraphQLSocket(graph, _context_for, settings)),
+            *graphiql.routes(),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", metrics.exposition),

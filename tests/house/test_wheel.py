@@ -1,6 +1,9 @@
 """What is shipped: a channel app that installs the bare wheel gets the SDK, httpx, pydantic and nothing else."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -59,6 +62,35 @@ def test_the_wheel_holds_both_packages_typed_and_nothing_else(wheel: Path) -> No
     assert {name.split("/")[0].split("-")[0] for name in names} == {"steadylight", "steadylight_server"}
     assert {"steadylight/py.typed", "steadylight_server/py.typed"} <= set(names)
     assert "steadylight_server/contract/operations/RecordActions.graphql" in names
+    assert "steadylight_server/api/examples/CustomerByEmail.graphql" in names
+
+
+@pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="GraphiQL is built with node and npm")
+def test_the_wheel_holds_graphiql_with_its_licences(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    assets = "steadylight_server/api/assets"
+    page = json.loads(archive.read(f"{assets}/manifest.json"))
+
+    assert {f"{assets}/{page['script']}", f"{assets}/{page['style']}"} < set(archive.namelist())
+    assert b"monaco-editor" in archive.read(f"{assets}/LICENSES.txt")
+
+
+@pytest.mark.parametrize(("required", "status"), [("0", 0), ("1", 1)])
+def test_without_node_the_wheel_lacks_graphiql_or_is_refused(tmp_path: Path, required: str, status: int) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    built = shutil.ignore_patterns("assets", "__pycache__")
+    for folder in ("sdk", "server", "schema"):
+        shutil.copytree(ROOT / folder, source / folder, symlinks=True, ignore=built)
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, source)
+    environment = {**os.environ, "PATH": str(tmp_path), "STEADYLIGHT_REQUIRE_GRAPHIQL": required}
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
+
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+
+    assert ended.returncode == status, ended.stderr
+    assert "node and npm are not installed" in ended.stdout + ended.stderr
+    assert len(list(out.glob("*.whl"))) == 1 - status
 
 
 def test_the_bare_wheel_brings_httpx_pydantic_and_theirs_only(empty: Path) -> None:

@@ -1,0 +1,239 @@
+"""GraphiQL as a person meets it, in a real browser that can reach this machine only; and what surrounds the page."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from graphql import OperationType
+from starlette.applications import Starlette
+
+from steadylight_server.api import graphiql
+from steadylight_server.api.errors import HANDLERS
+from steadylight_server.api.schema import schema
+from tests.browser import CHROMIUM, Page, chromium
+from tests.conftest import LiveServer
+from tests.factories import action, now
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+ANN = {"kind": "email", "value": "ann@example.org", "assurance": "OTP"}
+RECORD = "mutation Record($input: RecordActionsInput!) { recordActions(input: $input) { stored } }"
+# What Chromium says on the console of a 401, which asking for the schema without a key is answered with.
+REFUSED = "network: Failed to load resource: the server responded with a status of 401 (Unauthorized)"
+
+in_a_browser = pytest.mark.skipif(
+    not (CHROMIUM and shutil.which("node") and shutil.which("npm")),
+    reason="GraphiQL is tried in Chromium, and built with node and npm: at least one of the three is not installed",
+)
+
+
+@pytest.fixture
+def page(server: LiveServer, tmp_path: Path) -> Iterator[Page]:
+    """A browser at /graphiql, as soon as its editors are there."""
+    assert (graphiql.ASSETS / "manifest.json").exists(), "run `make graphiql`"
+    with chromium(tmp_path) as page:
+        page.open(f"{server.url}/graphiql")
+        page.until("globalThis.__MONACO?.editor.getEditors().length === 4")
+        page.until(f"{text('response')}.includes('UNAUTHENTICATED')")
+        yield page
+
+
+def text(name: str) -> str:
+    """The JavaScript for what an editor holds: `operation`, `variables`, `request-headers` or `response`."""
+    return f"__MONACO.editor.getModels().find(one => one.uri.path.includes('-{name}.')).getValue()"
+
+
+def sign_in(page: Page, key: str) -> None:
+    """Types the key where the page shows that it belongs: between `Bearer ` and the quotation mark."""
+    page.click('[aria-label="Headers"] .graphiql-editor:not(.hidden)')
+    page.press("End", 35, holding="Control")
+    page.press("ArrowUp", 38)
+    page.press("End", 35)
+    page.press("ArrowLeft", 37)
+    page.write(key)
+    page.until(f"{text('response')} === ''")
+
+
+def begin(page: Page, example: str) -> None:
+    """Opens an example in a tab of its own and runs it."""
+    number = [one["name"] for one in graphiql.examples()].index(example) + 1
+    page.click(f".examples li:nth-child({number}) button")
+    page.until(f"{text('operation')}.includes(' {example}')")
+    page.click(".graphiql-execute-button")
+
+
+def answer(page: Page, sign: str) -> Any:
+    """What the response editor shows as soon as `sign` is in it."""
+    return json.loads(page.until(f"{text('response')}.includes({json.dumps(sign)}) && {text('response')}"))
+
+
+@in_a_browser
+def test_a_field_is_completed_and_a_query_answered(server: LiveServer, page: Page) -> None:
+    sign_in(page, server.key("web"))
+    page.click('[aria-label="Operation Editor"] .graphiql-editor')
+    page.press("a", 65, holding="Control")
+    page.write("{ viewer { cha")
+    page.until("document.querySelector('.suggest-widget.visible .monaco-list-row[aria-label^=channel]')")
+    page.press("Enter", 13)
+    page.until(f"{text('operation')}.includes('channel')")
+    page.press("Enter", 13, holding="Control")
+
+    assert answer(page, "data") == {"data": {"viewer": {"channel": "web"}}}
+    assert page.foreign == []
+    assert set(page.complaints) == {REFUSED}
+
+
+@in_a_browser
+def test_a_mutation_records_and_a_subscription_follows(server: LiveServer, page: Page) -> None:
+    key = server.key("web")
+    sign_in(page, key)
+    begin(page, "RecordAction")
+    recorded = answer(page, "verdict")
+    begin(page, "CustomerByEmail")
+    found = answer(page, "plan.viewed")
+    begin(page, "FollowCustomer")
+    page.until("document.querySelector('.graphiql-execute-button[aria-label^=Stop]')")
+    followed = record_until_seen(server, page, key)
+
+    assert recorded["data"]["recordAction"]["verdict"] == {"verdict": "STORED", "code": None, "message": None}
+    assert found["data"]["customer"]["identifiers"] == [{"kind": "email", "value": "ann@example.org"}]
+    assert followed["data"]["customerActivity"]["channel"] == "web"
+    assert followed["data"]["customerActivity"]["type"] == "plan.chosen"
+    assert server.url.replace("http", "ws") + "/graphql" in page.requested
+    assert page.foreign == []
+    assert set(page.complaints) == {REFUSED}
+
+
+def record_until_seen(server: LiveServer, page: Page, key: str) -> Any:
+    """Records until the page shows it: only what is done after the server began to follow is told."""
+    for _ in range(40):
+        batch = {"sent_at": now(), "actions": [action(ANN, type="plan.chosen")]}
+        assert server.graphql(RECORD, {"input": {"batch": batch}}, key)["data"]["recordActions"]["stored"] == 1
+        page.evaluate("new Promise(done => setTimeout(done, 250))")
+        if "plan.chosen" in page.evaluate(text("response")):
+            break
+    return answer(page, "plan.chosen")
+
+
+@in_a_browser
+def test_the_explorer_shows_what_can_be_asked(server: LiveServer, page: Page) -> None:
+    sign_in(page, server.key("web"))
+    page.click('[aria-label="Show GraphiQL Explorer"]')
+    page.until("document.querySelector('.graphiql-explorer-root')?.textContent.includes('contextDocument')")
+
+    assert page.foreign == []
+    assert set(page.complaints) == {REFUSED}
+
+
+@in_a_browser
+def test_the_key_is_stored_nowhere(server: LiveServer, page: Page) -> None:
+    key = server.key("web")
+    sign_in(page, key)
+    begin(page, "WhoAmI")
+    answer(page, "data")
+    page.until("sessionStorage.length")  # the tabs are stored half a second after a change
+
+    stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+    assert key not in stored
+    assert json.loads(stored)[0] == {}
+
+
+@in_a_browser
+def test_what_would_leave_the_machine_is_refused_and_noticed(page: Page) -> None:
+    blocked = page.evaluate("fetch('https://elsewhere.example/').then(() => false, () => true)")
+    image = "new Promise(done => Object.assign(new Image(), {onerror: done, src: 'https://elsewhere.example/i.png'}))"
+    page.evaluate(image + ".then(() => true)")
+
+    assert blocked
+    complaints = [one for one in page.complaints if "CSP" in one]
+    assert [one.split()[2] for one in complaints] == ["connect-src", "img-src"]
+
+
+@asynccontextmanager
+async def visitor(assets: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the page alone, whose files lie in `assets`."""
+    app = Starlette(routes=graphiql.routes(assets), exception_handlers=HANDLERS)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x", headers=BROWSER) as client:
+        yield client
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """Assets like the real ones."""
+    (tmp_path / "page-ABC.js").write_text("1")
+    (tmp_path / "page-ABC.css").write_text("")
+    (tmp_path / "manifest.json").write_text('{"script": "page-ABC.js", "style": "page-ABC.css"}')
+    return tmp_path
+
+
+async def test_the_page_allows_scripts_of_this_server_only(built: Path) -> None:
+    async with visitor(built) as client:
+        page = await client.get("/graphiql")
+
+    policy = dict(rule.split(" ", 1) for rule in page.headers["Content-Security-Policy"].split("; "))
+    assert page.status_code == 200
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == policy["worker-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    assert 'src="graphiql/assets/page-ABC.js"' in page.text
+    assert "://" not in page.text
+
+
+async def test_files_with_a_hash_in_their_name_are_kept_for_ever(built: Path) -> None:
+    async with visitor(built) as client:
+        script = await client.get("/graphiql/assets/page-ABC.js")
+        missing = await client.get("/graphiql/assets/page-DEF.js")
+        outside = await client.get("/graphiql/assets/..%2Fgraphiql.py")
+
+    assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert script.headers["X-Content-Type-Options"] == "nosniff"
+    assert script.headers["Content-Type"].startswith("text/javascript")
+    assert [missing.status_code, outside.status_code] == [404, 404]
+
+
+async def test_only_browsers_are_shown_the_page(built: Path) -> None:
+    async with visitor(built) as client:
+        home = await client.get("/")
+        others = [await client.get(path, headers={"Accept": "application/json"}) for path in ("/", "/graphiql")]
+        posted = await client.post("/graphiql")
+
+    assert (home.status_code, home.headers["Location"]) == (307, "graphiql")
+    assert [one.status_code for one in others] == [404, 406]
+    assert posted.status_code == 405
+    assert all(one.json()["errors"][0]["message"] for one in others)
+
+
+async def test_without_its_files_the_page_says_how_to_make_them(tmp_path: Path) -> None:
+    async with visitor(tmp_path) as client:
+        page = await client.get("/graphiql")
+
+    assert page.status_code == 404
+    assert "make graphiql" in page.text
+    assert "STEADYLIGHT_REQUIRE_GRAPHIQL=1" in page.text
+    assert "<script" not in page.text
+    assert "://" not in page.text
+
+
+def test_the_operations_of_the_contract_are_among_the_examples() -> None:
+    names = [one["name"] for one in graphiql.examples()]
+
+    assert names[:3] == list(graphiql.FIRST)
+    assert {path.stem for path in graphiql.OPERATIONS.glob("*.graphql")} < set(names)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("example", graphiql.examples(), ids=lambda one: str(one["name"]))
+def test_an_example_runs_as_it_is(shared_server: LiveServer, example: dict[str, Any]) -> None:
+    key = shared_server.admin_key if example["name"] == "RegisterChannel" else shared_server.key("web")
+    filled = example["variables"].replace("<a new UUID>", str(uuid4())).replace("<now>", now())
+    shared_server.graphql(RECORD, {"input": {"batch": {"sent_at": now(), "actions": [action(ANN)]}}}, key)
+
+    document = schema().documents.read(example["query"])
+    if document.operation(None).operation is not OperationType.SUBSCRIPTION:  # those are followed in the browser
+        assert "errors" not in shared_server.graphql(example["query"], json.loads(filled or "{}"), key)

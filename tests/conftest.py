@@ -20,9 +20,11 @@ from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
 from steadylight_server.app import create_app
 from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.config import Settings
 from steadylight_server.core.embedded import EmbeddedDatabase
 from steadylight_server.core.mongo import Database
+from tests.factories import BY
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -96,16 +98,16 @@ class LiveServer:
         async def run() -> str:
             assert self.settings.mongodb_uri is not None
             database = Database(self.settings.mongodb_uri, self.settings.database)
-            access = AccessService(AccessStore(database))
+            access = AccessService(AccessStore(database), Audit(AuditStore(database)))
             try:
                 if what == "revoke":
-                    await access.revoke(given[0])
+                    await access.revoke(given[0], by=BY)
                     return ""
                 channel, kind, highest, scopes = (*given, None, None, None)[:4]
                 if channel is not None and channel not in {one.name for one in await access.channels()}:
                     cap = Assurance[highest] if highest else None
-                    await access.add_channel(channel, ChannelKind(kind), highest_assurance=cap)
-                return (await access.add_key(channel, scopes=scopes))[1]
+                    await access.add_channel(channel, ChannelKind(kind), highest_assurance=cap, by=BY)
+                return (await access.add_key(channel, scopes=scopes, by=BY))[1]
             finally:
                 await database.close()
 
@@ -120,7 +122,7 @@ def settings_for(mongod: EmbeddedDatabase, **given: Any) -> Settings:
 @pytest.fixture
 def server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
     """A server with nothing in it."""
-    live = LiveServer(settings_for(mongod, key_cache_seconds=0))
+    live = LiveServer(settings_for(mongod))
     yield live
     live.stop()
 
@@ -128,6 +130,6 @@ def server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
 @pytest.fixture(scope="module")
 def shared_server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
     """A server for all tests of a module, which must not look at more than they made."""
-    live = LiveServer(settings_for(mongod, key_cache_seconds=0))
+    live = LiveServer(settings_for(mongod))
     yield live
     live.stop()

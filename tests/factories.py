@@ -5,10 +5,13 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
-from steadylight_server.access.models import CHANNEL_SCOPES, Credential, Scope, Viewer
+from steadylight_server.access.models import CHANNEL_SCOPES, Proven, Role, Scope, Viewer
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import now as present
 from steadylight_server.timeline.models import Action
+
+# Who makes keys and channels in tests, for the audit.
+BY = {"role": "OPERATOR", "name": "tests"}
 
 _sequence = count()
 
@@ -64,7 +67,11 @@ def viewer(
     *,
     highest: Assurance = Assurance.LOGIN,
     scopes: frozenset[Scope] = CHANNEL_SCOPES,
+    customer: Proven | None = None,
 ) -> Viewer:
-    """Somebody whose key was checked; `channel` None is an admin."""
-    credential = Credential(id="0" * 12, channel=channel, scopes=scopes, created_at=present())
-    return Viewer(credential=credential, channel=channel, highest_assurance=highest)
+    """Somebody whose key was checked; `channel` None is an admin. `customer` is whom a token beside the key proves."""
+    id = "0" * 12
+    role = Role.CHANNEL if channel else Role.ADMIN
+    return Viewer(
+        role=role, id=id, credential=id, channel=channel, scopes=scopes, highest_assurance=highest, customer=customer
+    )

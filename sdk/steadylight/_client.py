@@ -36,13 +36,14 @@ class _Shared:
         self.recorder = Recorder(self.options, on_refused)
         self.known = Known()
 
-    def context(self, contact: str, identifiers: Identifiers, within: float, stale_ok: bool, recent: int) -> Reading:
+    def context(self, contact: Recording, within: float, stale_ok: bool, recent: int) -> Reading:
         return reading(
             self.recorder,
             self.known,
             self.options,
-            contact=contact,
-            identifiers=identifiers,
+            contact=contact.key,
+            identifiers=contact._identifiers,
+            token=contact._token,
             within=within,
             stale_ok=stale_ok,
             recent=recent,
@@ -80,8 +81,8 @@ class _Shared:
 class Contact(Recording):
     """One visit, call or chat of a Client."""
 
-    def __init__(self, light: "Client", identifiers: Identifiers, key: str | None) -> None:
-        super().__init__(light._shared.recorder, identifiers, key)
+    def __init__(self, light: "Client", identifiers: Identifiers, key: str | None, token: str | None) -> None:
+        super().__init__(light._shared.recorder, identifiers, key, token)
         self._light = light
 
     def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> Context:
@@ -90,14 +91,14 @@ class Contact(Recording):
         First delivers this contact's own actions, or says `pending`. Raises the error tree; with `stale_ok`, a server
         that is away gives the last known context, marked `stale`, if there is one.
         """
-        return self._light._play(self._light._shared.context(self.key, self._identifiers, within, stale_ok, recent))
+        return self._light._play(self._light._shared.context(self, within, stale_ok, recent))
 
 
 class AsyncContact(Recording):
     """One visit, call or chat of an AsyncClient."""
 
-    def __init__(self, light: "AsyncClient", identifiers: Identifiers, key: str | None) -> None:
-        super().__init__(light._shared.recorder, identifiers, key)
+    def __init__(self, light: "AsyncClient", identifiers: Identifiers, key: str | None, token: str | None) -> None:
+        super().__init__(light._shared.recorder, identifiers, key, token)
         self._light = light
 
     async def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> Context:
@@ -106,9 +107,7 @@ class AsyncContact(Recording):
         First delivers this contact's own actions, or says `pending`. Raises the error tree; with `stale_ok`, a server
         that is away gives the last known context, marked `stale`, if there is one.
         """
-        return await self._light._play(
-            self._light._shared.context(self.key, self._identifiers, within, stale_ok, recent)
-        )
+        return await self._light._play(self._light._shared.context(self, within, stale_ok, recent))
 
 
 class Client:
@@ -136,17 +135,26 @@ class Client:
         return f"Client(url={self._shared.endpoint.url!r})"
 
     def customer(
-        self, *, assurance: str = "CLAIMED", identifiers: Iterable[IdentifierLike] = (), **named: str | None
+        self,
+        *,
+        assurance: str = "CLAIMED",
+        identifiers: Iterable[IdentifierLike] = (),
+        token: str | None = None,
+        **named: str | None,
     ) -> Customer[Contact]:
-        """Somebody: `login="C-1001", assurance="LOGIN"`, or identifiers as (kind, value[, assurance])."""
-        return Customer(identifiers_of(assurance, identifiers, named), self._contact)
+        """Somebody: `login="C-1001", assurance="LOGIN"`, or identifiers as (kind, value[, assurance]).
+
+        `token` is the JSON Web Token with which they signed in to the app: it proves them when their context is read,
+        whatever the channel itself may assert. Given alone, its subject is the `login`.
+        """
+        return Customer(identifiers_of(assurance, identifiers, named, token), token, self._contact)
 
     def contact(self, key: str | None = None) -> Contact:
         """One visit, call or chat of somebody whom nobody has named yet: the one of this key, or a new one."""
         return self._contact((), key)
 
-    def _contact(self, identifiers: Identifiers, key: str | None) -> Contact:
-        return Contact(self, identifiers, key)
+    def _contact(self, identifiers: Identifiers, key: str | None, token: str | None = None) -> Contact:
+        return Contact(self, identifiers, key, token)
 
     def flush(self, timeout: float = 10.0) -> int:
         """Waits until everything recorded is delivered. How many actions are left after so many seconds."""
@@ -266,17 +274,26 @@ class AsyncClient:
         return f"AsyncClient(url={self._shared.endpoint.url!r})"
 
     def customer(
-        self, *, assurance: str = "CLAIMED", identifiers: Iterable[IdentifierLike] = (), **named: str | None
+        self,
+        *,
+        assurance: str = "CLAIMED",
+        identifiers: Iterable[IdentifierLike] = (),
+        token: str | None = None,
+        **named: str | None,
     ) -> Customer[AsyncContact]:
-        """Somebody: `login="C-1001", assurance="LOGIN"`, or identifiers as (kind, value[, assurance])."""
-        return Customer(identifiers_of(assurance, identifiers, named), self._contact)
+        """Somebody: `login="C-1001", assurance="LOGIN"`, or identifiers as (kind, value[, assurance]).
+
+        `token` is the JSON Web Token with which they signed in to the app: it proves them when their context is read,
+        whatever the channel itself may assert. Given alone, its subject is the `login`.
+        """
+        return Customer(identifiers_of(assurance, identifiers, named, token), token, self._contact)
 
     def contact(self, key: str | None = None) -> AsyncContact:
         """One visit, call or chat of somebody whom nobody has named yet: the one of this key, or a new one."""
         return self._contact((), key)
 
-    def _contact(self, identifiers: Identifiers, key: str | None) -> AsyncContact:
-        return AsyncContact(self, identifiers, key)
+    def _contact(self, identifiers: Identifiers, key: str | None, token: str | None = None) -> AsyncContact:
+        return AsyncContact(self, identifiers, key, token)
 
     async def flush(self, timeout: float = 10.0) -> int:
         """Waits until everything recorded is delivered. How many actions are left after so many seconds."""

@@ -1,5 +1,7 @@
 """The verbs of a contact that record: the same, and plain calls, in both clients."""
 
+import base64
+import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -13,16 +15,33 @@ IdentifierLike = tuple[str, str] | tuple[str, str, str]
 Identifiers = tuple[Mapping[str, str], ...]
 
 
-def identifiers_of(assurance: str, listed: Iterable[IdentifierLike], named: Mapping[str, str | None]) -> Identifiers:
-    """As the wire wants them. `customer_number="77"` is of the kind `customer-number`; a value None is left out."""
-    if "token" in named:
-        raise TypeError("token= is not an identifier; pass who the token names, e.g. login=...")
+def identifiers_of(
+    assurance: str, listed: Iterable[IdentifierLike], named: Mapping[str, str | None], token: str | None = None
+) -> Identifiers:
+    """As the wire wants them. `customer_number="77"` is of the kind `customer-number`; a value None is left out.
+
+    Where nothing but a token is given, who it names is the `login`.
+    """
+    listed = tuple(listed)
+    if token is not None and not listed and not any(named.values()):
+        listed = tuple(("login", subject, Assurance.LOGIN.value) for subject in _subject(token))
     pairs: list[Any] = [(kind.replace("_", "-"), value) for kind, value in named.items()]
     return tuple(
         {"kind": str(each[0]), "value": str(each[1]), "assurance": _assurance(each[2] if len(each) > 2 else assurance)}
         for each in (*pairs, *listed)
         if each[1] is not None
     )
+
+
+def _subject(token: str) -> list[str]:
+    """Whom a JSON Web Token names, unverified: the server verifies it. Nobody for what is none."""
+    try:
+        payload = token.split(".")[1]
+        subject = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sub"]
+    except (IndexError, KeyError, TypeError, ValueError):
+        log.warning("token= is no JSON Web Token that names a subject; nobody is identified by it")
+        return []
+    return [str(subject)]
 
 
 def _assurance(name: str) -> str:
@@ -36,9 +55,10 @@ def _assurance(name: str) -> str:
 class Recording:
     """One visit, call or chat, as its channel records it. Nothing here raises or waits for the network."""
 
-    def __init__(self, recorder: Recorder, identifiers: Identifiers, key: str | None) -> None:
+    def __init__(self, recorder: Recorder, identifiers: Identifiers, key: str | None, token: str | None = None) -> None:
         self._recorder = recorder
         self._identifiers = identifiers
+        self._token = token
         #: The channel's own name for this contact: a session id, a call id. The same key is the same contact.
         self.key = str(uuid.uuid4()) if key is None else str(key)
 
@@ -80,13 +100,19 @@ class Recording:
         return self._recorder.record(head, properties, self.key)
 
     def identify(
-        self, *, assurance: str = "CLAIMED", identifiers: Iterable[IdentifierLike] = (), **named: str | None
+        self,
+        *,
+        assurance: str = "CLAIMED",
+        identifiers: Iterable[IdentifierLike] = (),
+        token: str | None = None,
+        **named: str | None,
     ) -> None:
         """Who it is has become clear: from now on actions carry this too, one identifier of a kind.
 
-        Recorded as `contact.identified`.
+        A customer's own `token` proves it to the server when their context is read. Recorded as `contact.identified`.
         """
-        new = identifiers_of(assurance, identifiers, named)
+        new = identifiers_of(assurance, identifiers, named, token)
+        self._token = token or self._token
         kinds = {identifier["kind"] for identifier in new}
         self._identifiers = (*(each for each in self._identifiers if each["kind"] not in kinds), *new)
         self.record("contact.identified", {"kinds": sorted(kinds)})
@@ -94,7 +120,7 @@ class Recording:
     def sign_out(self) -> None:
         """They leave the device: recorded as `contact.signed-out`, and later actions carry no identifier."""
         self.record("contact.signed-out")
-        self._identifiers = ()
+        self._identifiers, self._token = (), None
 
     def end(self, outcome: str | None = None) -> None:
         """The contact is over. Recorded as `contact.ended`, with what came of it, e.g. RESOLVED."""
@@ -107,10 +133,13 @@ C = TypeVar("C", bound=Recording)
 class Customer(Generic[C]):
     """Somebody, as this channel knows them."""
 
-    def __init__(self, identifiers: Identifiers, begin: Callable[[Identifiers, str | None], C]) -> None:
+    def __init__(
+        self, identifiers: Identifiers, token: str | None, begin: Callable[[Identifiers, str | None, str | None], C]
+    ) -> None:
         self._identifiers = identifiers
+        self._token = token
         self._begin = begin
 
     def contact(self, key: str | None = None) -> C:
         """One visit, call or chat of theirs: the one of this key, or a new one."""
-        return self._begin(self._identifiers, key)
+        return self._begin(self._identifiers, key, self._token)

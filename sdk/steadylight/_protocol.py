@@ -112,14 +112,20 @@ class Backoff:
         return Sleep(least + self._options.jitter() * bound, least)
 
 
-def request(operation: str, document: str, variables: Mapping[str, Any] | None, timeout: float) -> Request:
+def request(
+    operation: str,
+    document: str,
+    variables: Mapping[str, Any] | None,
+    timeout: float,
+    headers: Mapping[str, str] | None = None,
+) -> Request:
     """One GraphQL operation as a request."""
     body: dict[str, Any] = {"query": document}
     if operation:
         body["operationName"] = operation
     if variables:
         body["variables"] = variables
-    return _packed(json.dumps(body, separators=(",", ":")).encode(), timeout)
+    return _packed(json.dumps(body, separators=(",", ":")).encode(), timeout, headers)
 
 
 def recording(batch: Sequence[Entry], options: Options, timeout: float) -> Request:
@@ -136,10 +142,11 @@ _HEAD = (
 )
 
 
-def _packed(body: bytes, timeout: float) -> Request:
+def _packed(body: bytes, timeout: float, headers: Mapping[str, str] | None = None) -> Request:
+    headers = headers or {}
     if len(body) <= _GZIP_FROM:
-        return Request(body, {}, timeout)
-    return Request(gzip.compress(body, _GZIP_LEVEL, mtime=0), {"Content-Encoding": "gzip"}, timeout)
+        return Request(body, headers, timeout)
+    return Request(gzip.compress(body, _GZIP_LEVEL, mtime=0), {"Content-Encoding": "gzip", **headers}, timeout)
 
 
 def delivery(source: Source, options: Options, *, until: float | None = None, patient: bool = True) -> Delivery:
@@ -195,6 +202,7 @@ def asking(
     until: float,
     *,
     repeatable: bool,
+    headers: Mapping[str, str] | None = None,
 ) -> Asking:
     """The `data` of one operation, by `until` on the options' clock.
 
@@ -203,7 +211,7 @@ def asking(
     """
     backoff = Backoff(options)
     while (left := until - options.clock()) > 0:
-        answer = yield request(operation, document, variables, left)
+        answer = yield request(operation, document, variables, left, headers)
         assert answer is not None
         try:
             return read(answer, options.now())

@@ -72,6 +72,7 @@ def reading(
     *,
     contact: str,
     identifiers: Sequence[Mapping[str, str]],
+    token: str | None,
     within: float,
     stale_ok: bool,
     recent: int,
@@ -86,13 +87,19 @@ def reading(
         yield Flush(contact, within / 2)
     pending = undelivered(contact) > 0
     # With the assurance: what was shown to somebody signed in is not for whom merely claims to be them.
-    who = (contact, tuple(tuple(sorted(identifier.items())) for identifier in identifiers), recent)
+    who = (contact, tuple(tuple(sorted(identifier.items())) for identifier in identifiers), token, recent)
     variables: dict[str, Any] = {"identifiers": list(identifiers), "contact": contact, "recent": recent}
     if recorder.token is not None:
         variables["after"] = recorder.token
     try:
         data = yield from asking(
-            "FetchContext", _operations.FETCH_CONTEXT, {"input": variables}, options, until, repeatable=True
+            "FetchContext",
+            _operations.FETCH_CONTEXT,
+            {"input": variables},
+            options,
+            until,
+            repeatable=True,
+            headers={} if token is None else {"Steadylight-Customer": token},
         )
         context = Context.model_validate(data.get("contextDocument"))
     except ValidationError as error:

@@ -21,7 +21,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ import httpx
 
 from ._actions import rfc3339
 from ._client import AsyncClient, Client
+from ._contact import identifiers_of
 from ._errors import Conflict, Forbidden, Invalid, SteadylightError, Unauthenticated
 from ._memory import Memory, RecordedAction
 from ._models import Assurance
@@ -60,6 +61,17 @@ class _Channel:
     name: str
     kind: str
     highest_assurance: Assurance
+
+
+def _for_customer(channel: _Channel, given: Mapping[str, Any], token: str) -> tuple[_Channel, Mapping[str, Any]]:
+    """What a customer's token beside the key makes of a read: it alone proves, and here it is taken at its word."""
+    proven = identifiers_of("LOGIN", (), {}, token)
+    if not proven:
+        raise Unauthenticated("The credential is neither a key of ours nor a token.")
+    named = {(each["kind"], each["value"]) for each in proven}
+    others = [each for each in given.get("identifiers", ()) if (each["kind"], each["value"]) not in named]
+    claims = [{**each, "assurance": "CLAIMED"} for each in others]
+    return replace(channel, highest_assurance=Assurance.LOGIN), {**given, "identifiers": [*proven, *claims]}
 
 
 class Server:
@@ -191,7 +203,10 @@ class Server:
         answer = answers.get(asked.get("operationName", ""))
         if answer is None:
             raise Invalid("The in-memory server knows the SDK's own operations only.")
-        return answer(self._keys[key], (asked.get("variables") or {}).get("input", {}))
+        channel, given = self._keys[key], (asked.get("variables") or {}).get("input", {})
+        if channel is not None and (token := request.headers.get("steadylight-customer")):
+            channel, given = _for_customer(channel, given, token)
+        return answer(channel, given)
 
     def _record_actions(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
         if channel is None:

@@ -3,29 +3,36 @@
 import gc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from steadylight_server.access.gate import Gate
 from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
-from steadylight_server.api import graphiql
+from steadylight_server.access.tokens import Tokens
+from steadylight_server.api import graphiql, sign_in
+from steadylight_server.api.credentials import HEADERS, who_asks
 from steadylight_server.api.errors import HANDLERS
 from steadylight_server.api.http import GraphQLEndpoint
-from steadylight_server.api.info import Context, Services
+from steadylight_server.api.info import Services
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.schema import schema
 from steadylight_server.api.socket import GraphQLSocket
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import logs, metrics
+from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.config import Settings
+from steadylight_server.core.counters import CounterStore
 from steadylight_server.core.embedded import EmbeddedDatabase, running
-from steadylight_server.core.errors import Unauthenticated
+from steadylight_server.core.http import Http
 from steadylight_server.core.mongo import Database
+from steadylight_server.core.rates import Rates
 from steadylight_server.core.requests import RequestMiddleware
 from steadylight_server.core.stores import Store
 from steadylight_server.identity.service import IdentityService
@@ -36,7 +43,7 @@ from steadylight_server.timeline.contacts import ContactStore
 from steadylight_server.timeline.service import TimelineService
 from steadylight_server.timeline.store import ActionStore
 from steadylight_server.timeline.types import TypeStore
-from steadylight_server.workers import Activity, sweeping
+from steadylight_server.workers import Activity, refreshing, sweeping
 
 TOKEN_SECRET = "token"
 
@@ -51,6 +58,8 @@ class Stores:
     contacts: ContactStore
     types: TypeStore
     intents: IntentStore
+    audit: AuditStore
+    counters: CounterStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -62,11 +71,13 @@ class Stores:
             ContactStore(database),
             TypeStore(database),
             IntentStore(database, lease_seconds=settings.intent_lease),
+            AuditStore(database),
+            CounterStore(database),
         )
 
     def all(self) -> Sequence[Store]:
         """In no particular order."""
-        return (self.access, self.identity, self.actions, self.contacts, self.types, self.intents)
+        return tuple(getattr(self, field.name) for field in fields(self))
 
 
 @contextmanager
@@ -102,18 +113,24 @@ async def open_database(settings: Settings, uri: str) -> AsyncIterator[tuple[Dat
 async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]:
     """Everything the graph calls, with its workers running."""
     async with open_database(settings, uri) as (database, stores):
-        access = AccessService(stores.access, remember_seconds=settings.key_cache_seconds)
+        audit = Audit(stores.audit)
+        access = AccessService(stores.access, audit)
+        http = Http()
+        gate = Gate(stores.access, Tokens(settings.issuers, http))
+        rates = Rates(stores.counters, credential=settings.rate_per_credential, customer=settings.rate_per_customer)
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types)
         secret = await access.secret(TOKEN_SECRET)
         ingest = Ingest(database, stores.intents, identity, timeline, token_secret=secret)
         context = ContextService(database, identity, timeline, token_secret=secret)
         activity = Activity(timeline)
-        async with sweeping(ingest, every=settings.intent_lease / 4):
+        async with sweeping(ingest, every=settings.intent_lease / 4), refreshing(gate):
             try:
-                yield Services(access, identity, timeline, context, ingest, activity, database.ping)
+                yield Services(access, gate, audit, rates, identity, timeline, context, ingest, activity, database.ping)
             finally:
                 await activity.close()
+                await rates.close()
+                await http.close()
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -134,17 +151,34 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/graphql", GraphQLEndpoint(graph, _context_for, settings)),
-            WebSocketRoute("/graphql", GraphQLSocket(graph, _context_for, settings)),
+            Route("/graphql", GraphQLEndpoint(graph, who_asks, settings)),
+            WebSocketRoute("/graphql", GraphQLSocket(graph, who_asks, settings)),
             *graphiql.routes(),
+            *sign_in.routes(),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", metrics.exposition),
         ],
-        middleware=[Middleware(RequestMiddleware)],
+        middleware=[Middleware(RequestMiddleware), *_cors(settings)],
         exception_handlers=HANDLERS,
         lifespan=lifespan,
     )
+
+
+def _cors(settings: Settings) -> Sequence[Middleware]:
+    """Lets pages of the origins in the settings query, without a cookie; else no page but this server's own."""
+    if not settings.allowed_origins:
+        return ()
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=[*HEADERS, "content-type", "x-request-id"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+            max_age=600,
+        )
+    ]
 
 
 def _tune_the_collector() -> None:
@@ -152,18 +186,6 @@ def _tune_the_collector() -> None:
     walks the heap time and again meanwhile, which is a third of the cost of recording.
     """
     gc.set_threshold(50_000, 20, 50)
-
-
-async def _context_for(connection: HTTPConnection) -> Context:
-    """Who is asking. Raises Unauthenticated for a credential that is no good; none at all is nobody in particular."""
-    services: Services = connection.app.state.services
-    header = connection.headers.get("authorization")
-    if header is None:
-        return Context(services)
-    scheme, _, key = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthenticated("Send the key as `Authorization: Bearer <key>`.")
-    return Context(services, await services.access.authenticate(key.strip()))
 
 
 async def _healthz(request: Request) -> Response:

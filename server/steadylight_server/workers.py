@@ -1,4 +1,6 @@
-"""What runs beside requests: the sweeper of unfinished batches, and the fan-out of new actions to who follows them."""
+"""What runs beside requests: the sweeper of unfinished batches, the watch over credentials that end, and the fan-out of
+new actions to who follows them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -7,6 +9,8 @@ from uuid import UUID
 
 import structlog
 
+from steadylight_server.access.gate import Gate
+from steadylight_server.access.service import TRUST
 from steadylight_server.core.errors import SteadylightError, Unavailable
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.timeline.models import Action
@@ -39,6 +43,31 @@ async def _sweep(ingest: Ingest, every: float) -> None:
             log.warning("the database cannot be swept now; trying again", seconds=every)
         except Exception:
             log.exception("sweeping failed; trying again", seconds=every)
+        await asyncio.sleep(every)
+
+
+@asynccontextmanager
+async def refreshing(gate: Gate, *, every: float = TRUST / 2.5) -> AsyncIterator[None]:
+    """Forgets credentials that ended on any server, looking every so many seconds."""
+    task = asyncio.create_task(_refresh(gate, every))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        with suppress(Unavailable):
+            await gate.mark_used()
+
+
+async def _refresh(gate: Gate, every: float) -> None:
+    while True:
+        try:
+            await gate.refresh()
+        except Unavailable:
+            log.warning("credentials cannot be refreshed now; each request asks for itself")
+        except Exception:
+            log.exception("refreshing credentials failed; trying again", seconds=every)
         await asyncio.sleep(every)
 
 

@@ -15,6 +15,7 @@ from steadylight_server.core.config import Settings
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.models import Identifier, Key
 from steadylight_server.timeline.models import Action, Subject
+from tests.factories import BY
 
 CUSTOMERS = 5_000
 PER_VISIT = 10
@@ -85,9 +86,9 @@ async def prepared(settings: Settings, *, actions: int, of_one: int = 100, batch
     uri = settings.mongodb_uri
     assert uri is not None
     async with open_services(settings, uri) as services:
-        await services.access.add_channel("web", ChannelKind.SELF_SERVICE)
-        _, key = await services.access.add_key("web")
-        viewer = await services.access.authenticate(key)
+        await services.access.add_channel("web", ChannelKind.SELF_SERVICE, by=BY)
+        _, key = await services.access.add_key("web", by=BY)
+        viewer = await services.gate.key(key)
         for number in range(batches):
             await services.ingest.record(viewer, batch(number))
         names = [Key("login", name) for name in ("FEW", "MANY", *(f"C-{number}" for number in range(1_000)))]

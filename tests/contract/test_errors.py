@@ -120,7 +120,7 @@ def shared_server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(mongo, "PATIENCE", 0.5)
         patched.setattr(mongo, "TRANSACTION_PATIENCE", 0.5)
-        live = LiveServer(settings_for(mongod, key_cache_seconds=0))
+        live = LiveServer(settings_for(mongod))
         yield live
         live.stop()
 

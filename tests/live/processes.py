@@ -18,7 +18,9 @@ from pymongo import MongoClient
 from steadylight_server.access.models import ChannelKind
 from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
+from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.mongo import Database
+from tests.factories import BY
 
 
 class ServerProcess:
@@ -92,13 +94,13 @@ def keys(uri: str, database: str, **channels: str) -> dict[str, str]:
 
     async def make() -> dict[str, str]:
         connected = Database(uri, database)
-        access = AccessService(AccessStore(connected))
+        access = AccessService(AccessStore(connected), Audit(AuditStore(connected)))
         try:
             there = {channel.name for channel in await access.channels()}
             for name, kind in channels.items():
                 if name not in there:
-                    await access.add_channel(name, ChannelKind(kind))
-            return {name: (await access.add_key(name))[1] for name in channels}
+                    await access.add_channel(name, ChannelKind(kind), by=BY)
+            return {name: (await access.add_key(name, by=BY))[1] for name in channels}
         finally:
             await connected.close()
 

@@ -12,8 +12,8 @@ from websockets.typing import Origin
 
 from steadylight import AsyncClient
 from steadylight.testing import FAST
+from steadylight_server.access.gate import Gate
 from steadylight_server.access.models import Viewer
-from steadylight_server.access.service import AccessService
 from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.conftest import LiveServer, settings_for
 from tests.factories import action, login
@@ -165,13 +165,13 @@ async def test_nobody_can_be_followed_who_cannot_be_found(pair: Pair) -> None:
 @pytest.fixture
 def watchful(mongod: EmbeddedDatabase, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
     """A server that looks at credentials ten times a second instead of every five, and lets one foreign page in."""
-    ended = AccessService.ended
+    ended = Gate.ended
 
-    async def soon(self: AccessService, viewer: Viewer, *, check_every: float) -> None:
+    async def soon(self: Gate, viewer: Viewer, *, check_every: float) -> None:
         await ended(self, viewer, check_every=check_every / 50)
 
-    monkeypatch.setattr(AccessService, "ended", soon)
-    live = LiveServer(settings_for(mongod, key_cache_seconds=0, allowed_origins=("https://desk.example",)))
+    monkeypatch.setattr(Gate, "ended", soon)
+    live = LiveServer(settings_for(mongod, allowed_origins=("https://desk.example",)))
     yield live
     live.stop()
 

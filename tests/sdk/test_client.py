@@ -1,6 +1,8 @@
 """The verbs, of both clients alike."""
 
 import asyncio
+import base64
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -117,9 +119,44 @@ async def test_an_unknown_assurance_is_a_claim(light: Light, server: Server, cap
     assert "'SURE' is no assurance" in caplog.text
 
 
-async def test_a_token_is_no_identifier(light: Light) -> None:
-    with pytest.raises(TypeError, match="token= is not an identifier"):
-        light.customer(token="eyJ...")
+def token_of(subject: str) -> str:
+    """A token that nobody signed: the in-memory server takes any at its word."""
+    payload = base64.urlsafe_b64encode(json.dumps({"sub": subject}).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJub25lIn0.{payload}.x"
+
+
+async def test_a_token_names_who_it_is_and_proves_it(connect: Connect, server: Server) -> None:
+    light = connect(key=server.key("web", highest_assurance="CALLER_ID"))
+    trusted = connect()
+    trusted.customer(login="C-1", assurance="LOGIN").contact("before").record("plan.viewed")
+    await done(trusted.flush())
+    visit = light.customer(token=token_of("C-1")).contact("visit")
+
+    own = await done(visit.context(within=5))
+    claimed = await done(light.customer(login="C-2", token=token_of("C-1")).contact("other").context(within=5))
+
+    assert [(one.kind, one.value) for one in own.identifiers] == [("login", "C-1")]
+    assert (own.assurance, [action.type for action in own.actions]) == (Assurance.LOGIN, ["plan.viewed"])
+    assert claimed.customer == own.customer
+    assert [(one.value, one.assurance) for one in claimed.claims] == [("C-2", Assurance.CLAIMED)]
+
+
+async def test_a_token_goes_with_reads_until_they_sign_out(light: Light, server: Server) -> None:
+    contact = light.contact("call")
+    contact.identify(token=token_of("C-1"))
+    signed_in = await done(contact.context(within=5))
+    contact.sign_out()
+    signed_out = await done(contact.context(within=5))
+
+    assert [(one.kind, one.value) for one in signed_in.identifiers] == [("login", "C-1")]
+    assert (signed_out.customer, signed_out.assurance) == (None, Assurance.CLAIMED)
+
+
+@pytest.mark.parametrize("token", ["eyJ...", "", "a.b.c", "a.e30.c"])
+async def test_what_is_no_token_identifies_nobody(light: Light, token: str, caplog: pytest.LogCaptureFixture) -> None:
+    light.customer(token=token).contact("k").record("plan.viewed")
+
+    assert "token= is no JSON Web Token" in caplog.text
 
 
 async def test_a_customer_verified_in_mid_call(light: Light, server: Server) -> None:

@@ -11,14 +11,18 @@ from bson.codec_options import CodecOptions
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from steadylight_server.access.gate import Gate
 from steadylight_server.access.service import AccessService
+from steadylight_server.access.tokens import Tokens
 from steadylight_server.app import Stores, open_database
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import mongo
+from steadylight_server.core.audit import Audit
 from steadylight_server.core.clock import now
 from steadylight_server.core.collection import Collection
 from steadylight_server.core.config import Settings
 from steadylight_server.core.embedded import EmbeddedDatabase
+from steadylight_server.core.http import Http
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
@@ -45,7 +49,9 @@ class Slices:
     def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
         self.settings, self.database, self.clock = settings, database, clock
         self.stores = Stores.of(database, settings)
-        self.access = AccessService(self.stores.access, clock=clock, remember_seconds=0)
+        self.audit = Audit(self.stores.audit, clock=clock)
+        self.access = AccessService(self.stores.access, self.audit, clock=clock)
+        self.gate = Gate(self.stores.access, Tokens((), Http()), clock=clock)
         self.identity = IdentityService(self.stores.identity, clock=clock)
         self.timeline = TimelineService(self.stores.actions, self.stores.contacts, self.stores.types)
         self.ingest = Ingest(

@@ -16,7 +16,7 @@ from steadylight_server.core.config import Settings
 from steadylight_server.core.embedded import EmbeddedDatabase
 from steadylight_server.identity.models import Key
 from tests.conftest import settings_for
-from tests.factories import action, batch, login
+from tests.factories import BY, action, batch, login
 
 RECORD = "mutation($input: RecordActionsInput!) { recordActions(input: $input) { stored } }"
 
@@ -86,7 +86,7 @@ async def test_a_stopped_application_gives_its_connections_back(mongod: Embedded
 async def test_a_credential_is_a_bearer_key(mongod: EmbeddedDatabase, header: str | None, status: int) -> None:
     app = create_app(settings_for(mongod))
     async with running(app) as client:
-        _, key = await app.state.services.access.add_key(None)
+        _, key = await app.state.services.access.add_key(None, by=BY)
         headers = {"Authorization": header.format(key)} if header else {}
 
         response = await client.post("/graphql", json={"query": "{ viewer { channel } }"}, headers=headers)
@@ -117,7 +117,7 @@ async def test_while_the_database_is_down_the_process_lives_and_says_so(
             assert joined == uri
         app = create_app(embedded.model_copy(update={"mongodb_uri": uri}))
         async with running(app) as client:
-            _, key = await app.state.services.access.add_key(None)
+            _, key = await app.state.services.access.add_key(None, by=BY)
             before = await client.get("/readyz")
             stack.close()
 
@@ -151,7 +151,7 @@ async def test_a_batch_that_is_too_large_stores_nothing(mongod: EmbeddedDatabase
     app = create_app(settings_for(mongod))
     async with running(app) as client:
         services = app.state.services
-        _, admin = await services.access.add_key(None)
+        _, admin = await services.access.add_key(None, by=BY)
         register = 'mutation { registerChannel(input: {name: "web", kind: SELF_SERVICE}) { key } }'
         made = await client.post("/graphql", json={"query": register}, headers={"Authorization": f"Bearer {admin}"})
         headers = {"Authorization": f"Bearer {made.json()['data']['registerChannel']['key']}"}

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +27,7 @@ class Scope(StrEnum):
 
 CHANNEL_SCOPES = frozenset({Scope.ACTIONS_WRITE, Scope.CUSTOMERS_READ})
 ADMIN_SCOPES = frozenset({Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER})
+AGENT_SCOPES = frozenset({Scope.CUSTOMERS_READ})
 
 # An employee sees the customer's face or passport; no other kind of channel can.
 HIGHEST_ASSURANCE = {
@@ -50,32 +52,75 @@ class Channel(Frozen):
     created_at: datetime
 
 
+class Role(StrEnum):
+    """On whose behalf a request is made."""
+
+    CHANNEL = "CHANNEL"  # a channel's back end, with its key
+    CUSTOMER = "CUSTOMER"  # a customer's own page or app, with their token
+    AGENT = "AGENT"  # an employee who serves customers
+    ADMIN = "ADMIN"  # an employee who runs Steadylight, or their tool
+
+
+class CredentialKind(StrEnum):
+    """What a secret of ours opens. The value stands in front of it."""
+
+    KEY = "sl"  # in the header Authorization, until it is revoked
+    LINK = "sll"  # a sign-in link, once
+    SESSION = "sls"  # in a browser's cookie, for some hours
+
+
 class Credential(Frozen):
-    """A key without its secret. `channel` is None for an admin's."""
+    """A secret of ours without the secret. `channel` is None for an admin's; `name` is an employee's."""
 
     id: str
-    channel: str | None
+    kind: CredentialKind = CredentialKind.KEY
+    role: Role
+    name: str | None = None
+    channel: str | None = None
     scopes: frozenset[Scope]
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
     def is_good(self, at: datetime) -> bool:
         """Whether it opens anything at that time."""
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
 
-class Viewer(Frozen):
-    """Who a request comes from: a credential that was checked. `channel` is None for an admin."""
+class Proven(NamedTuple):
+    """The identifier that a customer's token proved."""
 
-    credential: Credential
-    channel: str | None
+    kind: str
+    value: str
+
+
+class Viewer(Frozen):
+    """Who a request comes from: a credential that was checked.
+
+    `id` names the credential or the token's subject: limits and the audit know the viewer by it. `channel` is None for
+    who speaks for no channel. `customer` is whom a token speaks for: nobody else can be seen then.
+    """
+
+    role: Role
+    id: str
+    name: str | None = None
+    channel: str | None = None
+    scopes: frozenset[Scope]
     highest_assurance: Assurance
+    customer: Proven | None = None
+    credential: str | None = None
+    expires_at: datetime | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the credential has the scope."""
-        return scope in self.credential.scopes
+        return scope in self.scopes
 
     def cap(self, assurance: Assurance) -> Assurance:
-        """What the viewer's word counts for: never more than its channel may assert."""
-        return min(assurance, self.highest_assurance)
+        """What the viewer's word counts for: never more than its channel may assert, nothing beside a token."""
+        return Assurance.CLAIMED if self.customer else min(assurance, self.highest_assurance)
+
+    def described(self) -> dict[str, str]:
+        """Who it is, as the audit keeps it."""
+        told = {"role": self.role.value, "id": self.id, "name": self.name, "channel": self.channel}
+        return {name: value for name, value in told.items() if value}

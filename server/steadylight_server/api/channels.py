@@ -6,7 +6,9 @@ from typing import Annotated
 import strawberry
 
 from steadylight_server.access.models import Channel as Registered
-from steadylight_server.access.models import Scope
+from steadylight_server.access.models import Role
+from steadylight_server.api import admission
+from steadylight_server.api.customers import Customer, customer
 from steadylight_server.api.enums import Assurance, ChannelKind
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.core.clock import now
@@ -32,10 +34,19 @@ def channel(registered: Registered) -> Channel:
 
 @strawberry.type(description="Who is asking.")
 class Viewer:
-    channel: str | None = strawberry.field(description="The channel the key belongs to; null for an admin's key.")
-    scopes: list[str] = strawberry.field(description="What the key may do, sorted.")
+    role: Role = strawberry.field(description="On whose behalf.")
+    name: str | None = strawberry.field(description="An employee's name; null for others.")
+    channel: str | None = strawberry.field(description="The channel that the credential belongs to, if to one.")
+    scopes: list[str] = strawberry.field(description="What the credential may do, sorted.")
     highest_assurance: Assurance = strawberry.field(description="The most its word counts for.")
     server_time: datetime = strawberry.field(description="The server's clock, to compare with one's own.")
+
+    @strawberry.field(
+        description="The customer whose token this is; null without one, and while nothing of theirs is stored."
+    )
+    async def customer(self, info: Info) -> Customer | None:
+        person = await admission.own(info)
+        return customer(person) if person else None
 
 
 @strawberry.input(description="A channel to register.")
@@ -61,15 +72,16 @@ class ChannelQueries:
     def viewer(self, info: Info) -> Viewer:
         who = viewer(info)
         return Viewer(
+            role=who.role,
+            name=who.name,
             channel=who.channel,
-            scopes=sorted(who.credential.scopes),
+            scopes=sorted(who.scopes),
             highest_assurance=who.highest_assurance,
             server_time=now(),
         )
 
     @strawberry.field(description="All channels, by name. For admins.")
     async def channels(self, info: Info) -> list[Channel]:
-        viewer(info, Scope.CHANNELS_REGISTER)
         return [channel(registered) for registered in await info.context.services.access.channels()]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from steadylight_server.api import nodes
+from steadylight_server.api import admission, nodes
 from steadylight_server.api.actions import (
     Action,
     AssertedIdentifier,
@@ -88,14 +88,17 @@ class Context:
 
 
 async def fetch(info: Info, input: ContextInput) -> Known:
-    """The context asked for."""
-    return await info.context.services.context.fetch(
+    """The context asked for, of whoever the viewer may see."""
+    admission.must_say_why(info)
+    known = await info.context.services.context.fetch(
         viewer(info),
         [Asserted(one.kind, one.value, one.assurance) for one in input.identifiers],
         contact=input.contact,
         after=input.after,
         recent=input.recent,
     )
+    await admission.admit(info, *([known.customer] if known.customer else []))
+    return known
 
 
 @strawberry.type

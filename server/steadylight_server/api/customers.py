@@ -5,14 +5,16 @@ from typing import Annotated
 
 import strawberry
 
-from steadylight_server.access.models import Scope
-from steadylight_server.api import nodes
+from steadylight_server.api import admission, nodes
 from steadylight_server.api.actions import Action, Identifier, IdentifierInput, SubjectInput, action
 from steadylight_server.api.enums import Order
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.api.pages import After, Before, Connection, First, Last, connection
+from steadylight_server.core.errors import Invalid
 from steadylight_server.core.paging import Window
+from steadylight_server.identity.models import MOST_VALUE, heard
 from steadylight_server.identity.models import Customer as Person
+from steadylight_server.identity.models import Identifier as Asserted
 from steadylight_server.timeline.models import ActionFilter as Wanted
 from steadylight_server.timeline.models import Subject
 
@@ -73,14 +75,19 @@ class CustomerBy:
 
 
 async def find(info: Info, by: CustomerBy) -> Person:
-    """The customer. Raises NotFound, alike for nobody and for not sure enough."""
-    who = viewer(info, Scope.CUSTOMERS_READ)
+    """The customer, whom the viewer may see. Raises NotFound, alike for nobody and for not sure enough."""
+    admission.must_say_why(info)
     identity = info.context.services.identity
     if by.identifier:
         given = by.identifier
-        return await identity.customer_by(given.kind, given.value, who.cap(given.assurance))
-    _, id = nodes.read(by.id or "", nodes.CUSTOMER)
-    return await identity.customer(id)
+        said = Asserted(given.kind, given.value, given.assurance)
+        (counts,) = (one for one in heard(viewer(info), [said]) if one[:2] == said[:2])
+        person = await identity.customer_by(*counts)
+    else:
+        _, id = nodes.read(by.id or "", nodes.CUSTOMER)
+        person = await identity.customer(id)
+    await admission.admit(info, person)
+    return person
 
 
 @strawberry.type
@@ -94,15 +101,33 @@ class CustomerQueries:
     ) -> Customer | None:
         return customer(await find(info, by))
 
+    @strawberry.field(
+        description="Every customer whom this value leads to, the longest known first; none is no error. For employees."
+    )
+    async def customers(
+        self,
+        info: Info,
+        value: Annotated[
+            str, strawberry.argument(description="An exact e-mail address, telephone number, login or number.")
+        ],
+    ) -> list[Customer]:
+        admission.must_say_why(info)
+        if not 0 < len(value) <= MOST_VALUE:
+            raise Invalid(f"value: 1 to {MOST_VALUE} characters.")
+        people = await info.context.services.identity.customers_with(value)
+        await admission.admit(info, *people)
+        return [customer(person) for person in people]
+
     @strawberry.field(description="Anything by its global id. NOT_FOUND for what never was one.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> nodes.Node | None:
-        viewer(info, Scope.CUSTOMERS_READ)
+        admission.must_say_why(info)
         prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION)
-        if prefix == nodes.CUSTOMER:
-            return customer(await info.context.services.identity.customer(uuid))
-        return action(await info.context.services.timeline.action(uuid))
+        fact = await info.context.services.timeline.action(uuid) if prefix == nodes.ACTION else None
+        person = await info.context.services.identity.customer(fact.profile_id if fact else uuid)
+        await admission.admit(info, person)
+        return action(fact) if fact else customer(person)
 
 
 def _wanted(filter: ActionFilter) -> Wanted:

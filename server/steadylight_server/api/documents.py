@@ -1,13 +1,23 @@
 """GraphQL documents, parsed and validated once. Callers send few texts again and again: a hit is one dict look-up."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
-from graphql import DocumentNode, FieldNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, specified_rules
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    specified_rules,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
+from steadylight_server.access.models import Viewer
 from steadylight_server.api.limits import Limits, check, parsed
+from steadylight_server.api.permissions import Permissions, Rule
 from steadylight_server.core.errors import Invalid, SteadylightError, Unauthenticated
 
 # Some 50 KB each when parsed; together less than 30 MB in the worst case.
@@ -31,12 +41,14 @@ class Document(str):
     node: DocumentNode
     label: str
     """The name of its operation if the server itself knows the document, else "other": a label for metrics."""
+    _asked: dict[str | None, Mapping[Rule, str]]
 
     def __new__(cls, text: str, node: DocumentNode, label: str) -> Self:
         """`node` is what the text was parsed to."""
         document = super().__new__(cls, text)
         document.node = node
         document.label = label
+        document._asked = {}
         return document
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
@@ -50,6 +62,17 @@ class Document(str):
             if operation.name is not None and operation.name.value == name:
                 return operation
         raise Invalid("The document has no operation of the name that operationName gives.")
+
+    def check(self, operation: OperationDefinitionNode, viewer: Viewer, permissions: Permissions) -> None:
+        """Whether the viewer may run the operation. Raises Forbidden, naming a field."""
+        name = operation.name.value if operation.name else None
+        asked = self._asked.get(name)
+        if asked is None:
+            definitions = self.node.definitions
+            fragments = {one.name.value: one for one in definitions if isinstance(one, FragmentDefinitionNode)}
+            asked = self._asked[name] = permissions.asked_of(operation, fragments)
+        for rule, field in asked.items():
+            rule.check(viewer, field)
 
 
 class Documents:

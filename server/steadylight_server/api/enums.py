@@ -5,7 +5,7 @@ from enum import Enum
 
 import strawberry
 
-from steadylight_server.access.models import ChannelKind
+from steadylight_server.access.models import ChannelKind, Role
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.ingest.models import VerdictKind
 from steadylight_server.timeline.models import Actor, Order
@@ -29,6 +29,17 @@ _shown(
         Assurance.OTP: "They read back a one-time code.",
         Assurance.LOGIN: "They signed in.",
         Assurance.IN_PERSON: "They showed a document to an employee.",
+    },
+)
+_shown(
+    Role,
+    "Role",
+    "On whose behalf somebody asks.",
+    {
+        Role.CHANNEL: "A channel's back end.",
+        Role.CUSTOMER: "A customer, with their own token.",
+        Role.AGENT: "An employee who serves customers.",
+        Role.ADMIN: "An employee who runs Steadylight, or their tool.",
     },
 )
 _shown(

@@ -13,15 +13,17 @@ from typing import Any
 import orjson
 import strawberry
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types import ExecutionContext
 
-from steadylight_server.api.documents import Documents, Prepared
+from steadylight_server.access.models import Viewer
+from steadylight_server.api.documents import Document, Documents, Prepared
 from steadylight_server.api.limits import Limits
+from steadylight_server.api.permissions import Permissions, Rule
 from steadylight_server.core.errors import Retryable, SteadylightError
 from steadylight_server.core.requests import INTERNAL_MESSAGE, failure, request_id
 
@@ -54,12 +56,22 @@ class Schema(strawberry.Schema):
         *,
         limits: Limits | None = None,
         trusted: Iterable[str] = (),
+        permissions: Mapping[Rule, Iterable[str]] | None = None,
         **options: Any,
     ) -> None:
-        """`trusted` are the texts of the operations that the server knows by name; `options` are strawberry's."""
+        """`trusted` are the texts of the operations that the server knows by name; `options` are strawberry's.
+
+        Without `permissions` whoever is known may do everything.
+        """
         options["extensions"] = [*options.get("extensions", ()), Prepared]
         super().__init__(query, mutation, subscription, **options)
         self.documents = Documents(self._schema, limits or Limits(), trusted)
+        self._permissions = Permissions(self._schema, permissions) if permissions is not None else None
+
+    def check(self, document: Document, operation: OperationDefinitionNode, viewer: Viewer | None) -> None:
+        """Whether the viewer may run it. Raises Forbidden. Nobody-in-particular was judged as the document was read."""
+        if self._permissions is not None and viewer is not None:
+            document.check(operation, viewer, self._permissions)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Replaces each error by what the caller may see. strawberry passes the very list that it then answers with."""
@@ -142,7 +154,7 @@ def answer(body: Mapping[str, Any], status: int, media_type: str, headers: Mappi
         {
             "Content-Type": f"{media_type}; charset=utf-8",
             "Cache-Control": "no-store",
-            "Vary": "Accept, Authorization",
+            "Vary": "Accept, Authorization, Cookie, Steadylight-Customer",
             **(headers or {}),
         },
     )

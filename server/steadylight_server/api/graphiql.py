@@ -38,11 +38,6 @@ HEADERS = {
             "frame-ancestors 'none'",
         )
     ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 # The names hold hashes of the content, so what has a name never changes.
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}

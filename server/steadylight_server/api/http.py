@@ -23,25 +23,18 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from steadylight_server.access.models import Viewer
 from steadylight_server.api import bodies
 from steadylight_server.api.documents import Document, Refused
 from steadylight_server.api.errors import JSON, STATUS, Schema, answer, refusal, shown
 from steadylight_server.core import metrics
 from steadylight_server.core.config import Settings
-from steadylight_server.core.errors import Invalid, SteadylightError
+from steadylight_server.core.errors import Forbidden, Invalid, SteadylightError
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 
 # The failures of a well-formed request; as application/json they are told with 200, as before the newer media type.
 _OF_THE_DOCUMENT = frozenset({"INVALID", "TOO_COMPLEX"})
-
-
-class Viewer(Protocol):
-    """Who asks."""
-
-    @property
-    def channel(self) -> str | None:
-        """The channel's name, for the logs; None for a credential that is nobody's channel."""
 
 
 class Context(Protocol):
@@ -50,6 +43,9 @@ class Context(Protocol):
     @property
     def viewer(self) -> Viewer | None:
         """None for nobody-in-particular, who sent no credential at all."""
+
+    async def begin(self) -> None:
+        """Counts one operation. Raises RateLimited. Only WebSockets, which have many, call this."""
 
     async def watch_credential(self) -> None:
         """Returns when the credential has ended. Only WebSockets wait for it."""
@@ -146,9 +142,10 @@ class GraphQLEndpoint:
         try:
             document = self._document(parameters.query, context)
             operation = document.operation(parameters.operation_name)
+            self._schema.check(document, operation, context.viewer)
         except Refused as refused:
             return _request_error(refused.errors, media_type)
-        except Invalid as error:
+        except (Invalid, Forbidden) as error:
             return _request_error([GraphQLError(error.message, original_error=error)], media_type)
         if operation.operation is OperationType.SUBSCRIPTION:
             raise _NotServed(

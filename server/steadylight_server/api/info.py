@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 import strawberry
 
-from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.access.gate import Gate
+from steadylight_server.access.models import Viewer
 from steadylight_server.access.service import AccessService
 from steadylight_server.context.service import ContextService
-from steadylight_server.core.errors import Forbidden, Unauthenticated
+from steadylight_server.core.audit import Audit
+from steadylight_server.core.errors import Unauthenticated
+from steadylight_server.core.rates import Rate, Rates
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.timeline.service import TimelineService
@@ -23,6 +26,9 @@ class Services:
     """All that the graph may call."""
 
     access: AccessService
+    gate: Gate
+    audit: Audit
+    rates: Rates
     identity: IdentityService
     timeline: TimelineService
     context: ContextService
@@ -33,26 +39,36 @@ class Services:
 
 @dataclass
 class Context:
-    """One request, or one socket. `viewer` is None for nobody in particular."""
+    """One request, or one socket. `viewer` is None for nobody in particular.
+
+    `reason` and `contact` are why an employee looks at a customer, from the headers; see `api/admission`.
+    """
 
     services: Services
     viewer: Viewer | None = None
+    reason: str | None = None
+    contact: str | None = None
     check_every: float = field(default=CREDENTIAL_CHECK, repr=False)
 
-    async def watch_credential(self) -> None:
-        """Returns when the viewer's credential has ended, within `check_every` seconds of it."""
+    async def begin(self) -> None:
+        """Counts one operation of the viewer's. Raises RateLimited."""
         if self.viewer is not None:
-            await self.services.access.ended(self.viewer, check_every=self.check_every)
+            await self.services.rates.admit(Rate.CREDENTIAL, self.viewer.id)
+            if self.viewer.customer is not None:
+                await self.services.rates.admit(Rate.CUSTOMER, ":".join(self.viewer.customer))
+
+    async def watch_credential(self) -> None:
+        """Returns when the viewer's credential has ended, at most `check_every` seconds later."""
+        if self.viewer is not None:
+            await self.services.gate.ended(self.viewer, check_every=self.check_every)
 
 
 Info = strawberry.Info[Context, None]
 
 
-def viewer(info: Info, scope: Scope | None = None) -> Viewer:
-    """Who asks. Raises Unauthenticated for nobody in particular, Forbidden without the scope."""
+def viewer(info: Info) -> Viewer:
+    """Who asks. Raises Unauthenticated for nobody in particular."""
     who = info.context.viewer
     if who is None:
-        raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
-    if scope is not None and not who.may(scope):
-        raise Forbidden(f"This key lacks the scope {scope}.")
+        raise Unauthenticated("Send a key or a token: `Authorization: Bearer <it>`.")
     return who

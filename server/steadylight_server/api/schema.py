@@ -13,6 +13,7 @@ from steadylight_server.api.contexts import ContextQueries
 from steadylight_server.api.customers import Customer, CustomerQueries
 from steadylight_server.api.errors import Schema
 from steadylight_server.api.limits import Limits
+from steadylight_server.api.permissions import PERMISSIONS
 from steadylight_server.api.scalars import SCALARS
 
 
@@ -39,6 +40,7 @@ def schema(limits: Limits | None = None) -> Schema:
         Subscription,
         limits=limits,
         trusted=trusted(),
+        permissions=PERMISSIONS,
         types=[Customer, Action],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -1,7 +1,7 @@
 """GraphQL over WebSocket: graphql-transport-ws, on the path that HTTP has. strawberry speaks it; the rules are ours.
 
 The credential is the handshake's `Authorization` header or, since browsers cannot set one,
-`connection_init`'s payload `{"authorization": "Bearer <key>"}`. Without a good one no operation runs.
+`connection_init`'s payload `{"authorization": "Bearer <key>"}`; see `api/credentials`. Without one no operation runs.
 
     close code   when
     4401         no credential, a wrong one, or one that has ended since
@@ -12,6 +12,8 @@ The credential is the handshake's `Authorization` header or, since browsers cann
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from json import JSONDecodeError
@@ -32,6 +34,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     SubscribeMessage,
 )
 
+from steadylight_server.api.credentials import HEADERS
 from steadylight_server.api.documents import Refused
 from steadylight_server.api.errors import Schema, shown
 from steadylight_server.api.http import Context, ContextFor
@@ -77,7 +80,7 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
             self._watch = asyncio.create_task(self._end_with_the_credential(self.context))
 
     async def _authenticate(self, payload: dict[str, object]) -> Context:
-        context = await self.view.context_for(_connection(self.websocket.ws, payload.get("authorization")))
+        context = await self.view.context_for(_connection(self.websocket.ws, payload))
         if context.viewer is None:
             raise Unauthenticated("A WebSocket needs a credential.")
         if context.viewer.channel is not None:
@@ -105,8 +108,12 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
         try:
             if len(self.operations) >= _MAX_OPERATIONS:
                 raise RateLimited(f"At most {_MAX_OPERATIONS} operations may be open on one WebSocket.")
+            if self.view.open[self._asker] >= self.view.most_open:
+                raise RateLimited(f"At most {self.view.most_open:,} operations may be open with one credential.")
             document = self.schema.documents.read(payload["query"])
             operation = document.operation(payload.get("operationName"))
+            self.schema.check(document, operation, self.context.viewer)
+            await self.context.begin()
         except Refused as refused:
             await self._refuse(message["id"], refused.errors)
         except SteadylightError as error:
@@ -124,8 +131,17 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:
         """Counts the operation for as long as it is open."""
-        with metrics.subscription_open():
-            await super().run_operation(operation)
+        self.view.open[self._asker] += 1
+        try:
+            with metrics.subscription_open():
+                await super().run_operation(operation)
+        finally:
+            self.view.open[self._asker] -= 1
+            self.view.open += Counter()  # forgets those who have none open
+
+    @property
+    def _asker(self) -> str:
+        return self.context.viewer.id if self.context.viewer else ""
 
     async def handle_task_exception(self, error: Exception) -> None:
         """A client that vanishes while it is being sent something is no event; anything else is a fault of ours."""
@@ -160,6 +176,8 @@ class GraphQLSocket(GraphQL[Any, None]):
             allowed_origins=settings.allowed_origins,
         )
         self.context_for = context_for
+        self.most_open = settings.max_subscriptions
+        self.open: Counter[str] = Counter()
 
     async def get_context(self, request: Any, response: Any) -> Any:
         """Nothing yet: who asks is known after `connection_init`."""
@@ -177,14 +195,13 @@ class GraphQLSocket(GraphQL[Any, None]):
             raise JSONDecodeError(error.msg, error.doc, error.pos) from error
 
 
-def _connection(socket: WebSocket, authorization: object) -> HTTPConnection:
-    """The handshake as the application's `context_for` reads it, with the payload's credential in its place."""
-    if authorization is None:
-        return HTTPConnection(socket.scope)
-    if not isinstance(authorization, str):
-        raise Unauthenticated("`authorization` must be a string.")
-    headers = [(name, value) for name, value in socket.scope["headers"] if name != b"authorization"]
-    headers.append((b"authorization", authorization.encode("latin-1", "replace")))
+def _connection(socket: WebSocket, payload: Mapping[str, object]) -> HTTPConnection:
+    """The handshake as the application's `context_for` reads it, with the payload's credentials in their place."""
+    given = {name: payload[name] for name in HEADERS if payload.get(name) is not None}
+    if not all(isinstance(value, str) for value in given.values()):
+        raise Unauthenticated(f"{', '.join(given)}: must be text.")
+    headers = [(name, value) for name, value in socket.scope["headers"] if name.decode("latin-1") not in given]
+    headers += [(name.encode(), str(value).encode("latin-1", "replace")) for name, value in given.items()]
     return HTTPConnection({**socket.scope, "headers": headers})
 
 

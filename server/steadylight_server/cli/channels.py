@@ -7,7 +7,7 @@ import typer
 
 from steadylight_server.access.models import Channel, ChannelKind
 from steadylight_server.cli.database import access
-from steadylight_server.cli.options import AsJson, Data, assurance, settings
+from steadylight_server.cli.options import AsJson, Data, assurance, operator, settings
 from steadylight_server.cli.output import as_json, as_table
 from steadylight_server.core.assurance import Assurance
 
@@ -36,8 +36,8 @@ def _add(
 ) -> None:
     async def run() -> tuple[Channel, str]:
         async with access(settings(data)) as service:
-            channel = await service.add_channel(name, kind, highest_assurance=highest_assurance)
-            return channel, (await service.add_key(name))[1]
+            channel = await service.add_channel(name, kind, highest_assurance=highest_assurance, by=operator())
+            return channel, (await service.add_key(name, by=operator()))[1]
 
     channel, key = asyncio.run(run())
     if json:

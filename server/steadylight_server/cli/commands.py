@@ -7,11 +7,13 @@ from pydantic import ValidationError
 
 from steadylight import SteadylightError as ClientError
 from steadylight_server.cli import (
+    audit,
     channels,
     doctor,
     facts,
     indexes,
     keys,
+    links,
     rebuild,
     replay,
     serve,
@@ -51,3 +53,7 @@ for noun in (serve, replay, facts, indexes, rebuild, doctor):
     noun.add_to(program)
 program.add_typer(channels.group, name="channel")
 program.add_typer(keys.group, name="key")
+program.add_typer(links.admin, name="admin")
+program.add_typer(links.agent, name="agent")
+program.add_typer(links.session, name="session")
+program.add_typer(audit.group, name="audit")

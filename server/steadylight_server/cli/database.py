@@ -46,10 +46,11 @@ async def access(settings: Settings) -> "AsyncIterator[AccessService]":
     """Channels and keys, in the database of the settings; a running embedded one is joined, else one is started."""
     from steadylight_server.access.service import AccessService
     from steadylight_server.app import database_uri
+    from steadylight_server.core.audit import Audit
 
     with database_uri(settings, join=True) as uri:
         async with opened(settings, uri) as (_, stores):
-            yield AccessService(stores.access)
+            yield AccessService(stores.access, Audit(stores.audit))
 
 
 def _refusal(error: Exception) -> Exception:

@@ -9,7 +9,7 @@ import typer
 from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_SCOPES, Credential, Scope
 from steadylight_server.access.service import AccessService
 from steadylight_server.cli.database import access
-from steadylight_server.cli.options import AsJson, Data, duration, settings
+from steadylight_server.cli.options import AsJson, Data, duration, operator, settings
 from steadylight_server.cli.output import as_json, as_table
 from steadylight_server.core.clock import now
 
@@ -43,7 +43,7 @@ def _add(
 
     async def run() -> tuple[Credential, str]:
         async with access(settings(data)) as service:
-            return await service.add_key(owner, scopes=scopes)
+            return await service.add_key(owner, scopes=scopes, by=operator())
 
     _print(*asyncio.run(run()), json=json)
 
@@ -65,7 +65,7 @@ def _rotate(
 
     async def run() -> tuple[Credential, str]:
         async with access(settings(data)) as service:
-            return await service.rotate(owner, overlap=during)
+            return await service.rotate(owner, overlap=during, by=operator())
 
     _print(*asyncio.run(run()), json=json)
 
@@ -78,13 +78,13 @@ def _revoke(
 ) -> None:
     async def run() -> None:
         async with access(settings(data)) as service:
-            await service.revoke(id)
+            await service.revoke(id, by=operator())
 
     asyncio.run(run())
     if json:
         as_json({"revoked": id})
     else:
-        typer.echo(f"Key {id} is revoked. A running server notices within seconds.")
+        typer.echo(f"Key {id} is revoked, on every server.")
 
 
 @group.command(
@@ -111,10 +111,17 @@ def _list(
         as_json(keys)
     elif keys:
         rows = [
-            [key["id"], key["channel"] or "(admin)", key["state"], ", ".join(key["scopes"]), key["created_at"]]
+            [
+                key["id"],
+                key["channel"] or "(admin)",
+                key["state"],
+                ", ".join(key["scopes"]),
+                key["created_at"],
+                key["last_used_at"] or "never",
+            ]
             for key in keys
         ]
-        as_table(["id", "channel", "state", "scopes", "created at"], rows)
+        as_table(["id", "channel", "state", "scopes", "created at", "last used at"], rows)
     else:
         typer.echo("There is no key yet. Add one: steadylight key add CHANNEL")
 
@@ -151,6 +158,7 @@ def _shown(credential: Credential) -> dict[str, Any]:
         "created_at": _text(credential.created_at),
         "expires_at": credential.expires_at and _text(credential.expires_at),
         "revoked_at": credential.revoked_at and _text(credential.revoked_at),
+        "last_used_at": credential.last_used_at and _text(credential.last_used_at),
     }
 
 

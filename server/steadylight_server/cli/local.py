@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from steadylight_server.cli.database import access
+from steadylight_server.cli.options import operator
 from steadylight_server.cli.output import Failure
 from steadylight_server.cli.serve import listen, url_of
 from steadylight_server.core.config import Settings
@@ -69,10 +70,9 @@ def _serving(settings: Settings) -> Iterator[str]:
 
 async def _key(settings: Settings) -> str:
     async with access(settings) as service:
-        return (await service.add_key(None))[1]
+        return (await service.add_key(None, by=operator()))[1]
 
 
 async def _revoke(settings: Settings, keys: list[str]) -> None:
     async with access(settings) as service:
-        for key in keys:
-            await service.revoke(key.split("_")[1])
+        await service.revoke(*(key.split("_")[1] for key in keys), by=operator())

@@ -1,5 +1,7 @@
 """Options that several commands share, and the settings that come of them and of `STEADYLIGHT_*`."""
 
+import getpass
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +41,14 @@ def settings(data: Path | None = None, **given: Any) -> Settings:
             param_hint="--data",
         )
     return made
+
+
+def operator() -> dict[str, str]:
+    """Who works on the command line, for the audit."""
+    try:
+        return {"role": "OPERATOR", "name": getpass.getuser()}
+    except (OSError, KeyError):  # a container's user may have no name
+        return {"role": "OPERATOR", "name": str(os.getuid())}
 
 
 def assurance(name: str) -> Assurance:

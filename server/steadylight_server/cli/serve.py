@@ -6,6 +6,7 @@ the database's address from their environment. All end with this process, howeve
 
 import asyncio
 import http.client
+import ipaddress
 import math
 import multiprocessing
 import os
@@ -25,8 +26,10 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
+from steadylight_server.access.models import Role
 from steadylight_server.cli.database import opened
-from steadylight_server.cli.options import Data, settings
+from steadylight_server.cli.links import sign_in_url
+from steadylight_server.cli.options import Data, operator, settings
 from steadylight_server.cli.output import Failure
 from steadylight_server.core.config import Settings
 
@@ -65,6 +68,9 @@ def serve(
         typer.Option(min=1, max=64, help="Processes, about one per core. Left out: STEADYLIGHT_WORKERS, else 1."),
     ] = None,
     data: Data = None,
+    link: Annotated[
+        bool, typer.Option("--link/--no-link", help="Print a link that signs a browser in as an admin, once.")
+    ] = True,
     trust_proxy: Annotated[
         str | None,
         typer.Option(
@@ -85,14 +91,16 @@ def serve(
     with _stopped_by_signals(), ExitStack() as stack:
         listener = stack.enter_context(listen(chosen.host, chosen.port))
         uri = stack.enter_context(database_uri(chosen))
-        asyncio.run(_prepare(chosen, uri))
+        secret = asyncio.run(_prepare(chosen, uri, link=link))
         os.environ |= {"STEADYLIGHT_MONGODB_URI": uri, "STEADYLIGHT_LOG_FORMAT": chosen.log_format}
         if chosen.workers > 1:
             # Before workers import prometheus-client: each keeps its numbers there, any can show the sum.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="steadylight-metrics-")
             )
-        announcement = Announcement(listener, _welcome(chosen, listener))
+        if is_open(chosen.host) and trust_proxy is None:
+            log.warning("listening beyond this machine without TLS: keys can be read on the way", do=_TLS)
+        announcement = Announcement(listener, _welcome(chosen, listener, secret))
         announcement.start()
         _run(_config(chosen, trust_proxy), listener)
         if not announcement.is_made:
@@ -119,10 +127,27 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _prepare(chosen: Settings, uri: str) -> None:
-    """Makes the indexes, once and not in each worker; a database that cannot be used is told in one message."""
-    async with opened(chosen, uri):
-        pass
+def is_open(host: str) -> bool:
+    """Whether others than this machine reach the address."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+async def _prepare(chosen: Settings, uri: str, *, link: bool) -> str | None:
+    """Makes the indexes, once and not in each worker; a database that cannot be used is told in one message.
+
+    Returns the secret of a sign-in link for who starts the server.
+    """
+    from steadylight_server.access.service import AccessService
+    from steadylight_server.core.audit import Audit
+
+    async with opened(chosen, uri) as (_, stores):
+        if not link:
+            return None
+        service = AccessService(stores.access, Audit(stores.audit))
+        return (await service.add_link(Role.ADMIN, operator()["name"], by=operator()))[1]
 
 
 def _config(chosen: Settings, trust_proxy: str | None) -> "uvicorn.Config":
@@ -228,11 +253,14 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-def _welcome(chosen: Settings, listener: socket.socket) -> str:
-    if chosen.mongodb_uri is not None:
-        return f"Steadylight is ready: {url_of(listener)}/graphql, on the database of STEADYLIGHT_MONGODB_URI. {_HINT}"
-    where = "" if chosen.data == Path("steadylight-data") else f" --data {shlex.quote(str(chosen.data))}"
-    return f"Steadylight is ready: {url_of(listener)}/graphql, on its own database in {chosen.data}. {_HINT}{where}"
+def _welcome(chosen: Settings, listener: socket.socket, secret: str | None) -> str:
+    url = url_of(listener)
+    where = "the database of STEADYLIGHT_MONGODB_URI" if chosen.mongodb_uri else f"its own database in {chosen.data}"
+    is_usual = chosen.mongodb_uri is not None or chosen.data == Path("steadylight-data")
+    hint = _HINT if is_usual else f"{_HINT} --data {shlex.quote(str(chosen.data))}"
+    ready = f"Steadylight is ready: {url}/graphql, on {where}. {hint}"
+    return f"{ready}\nSign in as an admin, once, within an hour: {sign_in_url(url, secret)}" if secret else ready
 
 
+_TLS = "put a proxy with TLS in front, and name it with --trust-proxy"
 _HINT = "Add a channel: steadylight channel add web"

@@ -10,7 +10,7 @@ from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import Forbidden, Invalid
 from steadylight_server.core.mongo import Database
 from steadylight_server.core.paging import MAX_PAGE
-from steadylight_server.identity.models import MOST_IDENTIFIERS, Identifier
+from steadylight_server.identity.models import MOST_IDENTIFIERS, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.timeline.models import Action, Contact
 from steadylight_server.timeline.service import TimelineService
@@ -49,12 +49,12 @@ class ContextService:
         without the scope, Invalid for a token that is not ours, Unavailable where the write has not arrived yet.
         """
         if not viewer.may(Scope.CUSTOMERS_READ):
-            raise Forbidden(f"This key lacks the scope {Scope.CUSTOMERS_READ}.")
+            raise Forbidden(f"This credential lacks the scope {Scope.CUSTOMERS_READ}.")
         if not 0 < recent <= MAX_PAGE:
             raise Invalid(f"recent: 1 to {MAX_PAGE} actions, not {recent}.")
-        capped = [one._replace(assurance=viewer.cap(one.assurance)) for one in identifiers]
+        known = heard(viewer, identifiers)
         channel = viewer.channel or ""
-        home = self._identity.kinds.home(capped, channel=channel, contact=contact if channel else None)
+        home = self._identity.kinds.home(known, channel=channel, contact=contact if channel else None)
         if len(identifiers) > MOST_IDENTIFIERS:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         moment = Moment.from_token(after, self._token_secret) if after else None
@@ -69,7 +69,7 @@ class ContextService:
         return Context(
             customer=customer if customer and customer.is_known else None,
             assurance=home.assurance if home else Assurance.CLAIMED,
-            claims=home.claims if home else capped,
+            claims=home.claims if home else known,
             actions=actions,
             contacts=contacts,
             at=self._clock(),

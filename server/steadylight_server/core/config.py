@@ -1,10 +1,48 @@
 """The settings of one server, read once at start from `STEADYLIGHT_*` and frozen."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+
+class Issuer(BaseModel):
+    """Who signs tokens: the company's identity provider. Shared secrets are no choice: who can check could forge."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(min_length=1, description="The tokens' `iss`, letter by letter.")
+    role: Literal["CUSTOMER", "AGENT", "ADMIN"] = Field(description="Whom it vouches for.")
+    audiences: dict[str, str | None] = Field(
+        min_length=1, description="Each `aud` that is taken, and the channel that it stands for, or null."
+    )
+    jwks_url: str | None = Field(None, description="Where its keys are, over https.")
+    public_key: str | None = Field(None, description="Or its one key, as PEM.")
+    algorithms: tuple[Algorithm, ...] = Field(("RS256",), min_length=1, description="Those that are taken.")
+    subject_claim: str = Field("sub", min_length=1, description="The claim that says who it is.")
+    kind: str = Field("login", min_length=1, description="The kind of identifier that a customer's subject is.")
+    leeway_seconds: float = Field(30.0, ge=0, le=300, description="How far the two clocks may be apart.")
+
+    @model_validator(mode="after")
+    def _has_one_source_of_keys(self) -> Self:
+        if (self.jwks_url is None) == (self.public_key is None):
+            raise ValueError("give jwks_url or public_key, one of the two")
+        where = urlsplit(self.jwks_url or "https:")
+        if where.scheme != "https" and (where.scheme, where.hostname) not in (("http", "127.0.0.1"), ("http", "::1")):
+            raise ValueError("jwks_url must be https; plain http only on 127.0.0.1")
+        return self
+
+
+def _rate(text: str) -> str:
+    """Raises ValueError for what is no rate."""
+    # Not at the top: it takes half a second to import, which `--help` need not wait for.
+    from steadylight_server.core.rates import notation
+
+    return notation(text)
 
 
 class Settings(BaseSettings):
@@ -32,12 +70,17 @@ class Settings(BaseSettings):
     max_aliases: int = Field(60, gt=0, description="Most aliases in a document.")
     max_tokens: int = Field(4_000, gt=0, description="Most lexical tokens in a document.")
     allowed_origins: tuple[str, ...] = Field(
-        (), description="Web origins beside the server's own that may open a WebSocket."
+        (), description="Web origins beside the server's own whose pages may query, as in https://shop.example.com."
     )
+    issuers: tuple[Issuer, ...] = Field((), description="Whose tokens of customers and employees are taken.")
+    rate_per_credential: Annotated[str, AfterValidator(_rate)] = Field(
+        "20000/10 seconds", description="How often one credential may ask, over all servers; or `unlimited`."
+    )
+    rate_per_customer: Annotated[str, AfterValidator(_rate)] = Field(
+        "300/10 seconds", description="How often one customer's tokens may ask, over all servers; or `unlimited`."
+    )
+    max_subscriptions: int = Field(1_000, gt=0, description="Most subscriptions open by one credential on one server.")
 
     intent_lease: float = Field(
         30.0, gt=0, description="Seconds after which an unfinished batch is taken over; twice the append's own limit."
-    )
-    key_cache_seconds: float = Field(
-        2.0, ge=0, description="How long a checked key is remembered. A revoked key works at most this much longer."
     )

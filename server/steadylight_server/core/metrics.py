@@ -39,6 +39,7 @@ _seconds = Histogram(
 )
 _operations = Counter("steadylight_operations", "GraphQL operations run.", ["operation"], registry=_registry)
 _actions = Counter("steadylight_actions", "Actions judged.", ["channel", "verdict"], registry=_registry)
+_rates = Counter("steadylight_rate_limited", "Requests refused for their rate.", ["rate"], registry=_registry)
 _subscriptions = Gauge(
     "steadylight_subscriptions", "Operations open on WebSockets.", registry=_registry, multiprocess_mode="livesum"
 )
@@ -69,6 +70,11 @@ def actions_judged(channel: str, verdicts: Mapping[str, int]) -> None:
     for verdict, count in verdicts.items():
         if count:
             _actions.labels(channel, verdict).inc(count)
+
+
+def rate_refused(rate: str) -> None:
+    """Counts a request that came too soon; `rate` is "credential" or "customer"."""
+    _rates.labels(rate).inc()
 
 
 @contextmanager

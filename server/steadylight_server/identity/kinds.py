@@ -6,7 +6,7 @@ leads nowhere. `priority` says which identifier of an action is its home when se
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from steadylight_server.core.assurance import Assurance
@@ -57,6 +57,11 @@ class Kinds:
 
     def __init__(self, declared: Sequence[Kind] = DECLARED) -> None:
         self._kinds: Mapping[str, Kind] = {kind.name: kind for kind in declared}
+
+    @property
+    def declared(self) -> Collection[Kind]:
+        """Those that somebody declared."""
+        return self._kinds.values()
 
     def of(self, name: str) -> Kind:
         """The kind of that name; an undeclared one gets the careful defaults."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from steadylight_server.access.models import Viewer
 from steadylight_server.core.assurance import Assurance
 
 
@@ -26,9 +27,19 @@ class Key(NamedTuple):
 
 # More is a list of guesses, not somebody who is known.
 MOST_IDENTIFIERS = 10
+MOST_VALUE = 256  # characters
 
 # The kind under which a contact's claims are kept: nobody can assert it, since no declared kind has a colon.
 PERSONA = "contact:persona"
+
+
+def heard(viewer: Viewer, asserted: Sequence[Identifier]) -> list[Identifier]:
+    """What the viewer's word counts for: capped, and with a customer's token what that proves, and nothing else."""
+    capped = [one._replace(assurance=viewer.cap(one.assurance)) for one in asserted]
+    if viewer.customer is None:
+        return capped
+    kind, value = viewer.customer
+    return [Identifier(kind, value, Assurance.LOGIN), *(one for one in capped if one[:2] != (kind, value))]
 
 
 @dataclass(frozen=True)

@@ -61,9 +61,13 @@ class IdentityService:
             raise NotFound(_NOBODY)
         return Customer(family[0].customer_id, family)
 
+    async def profile_at(self, home: Home | None) -> UUID | None:
+        """The profile of a place in `kinds.home`; never makes one."""
+        return await self.profile(home.key) if home else None
+
     async def customer_at(self, home: Home | None) -> Customer:
         """The customer of a place in `kinds.home`. Raises NotFound, alike for nobody and for not sure enough."""
-        profile_id = await self.profile(home.key) if home else None
+        profile_id = await self.profile_at(home)
         if profile_id is None:
             raise NotFound(_NOBODY)
         return await self.customer(profile_id)
@@ -71,6 +75,13 @@ class IdentityService:
     async def customer_by(self, kind: str, value: str, assurance: Assurance) -> Customer:
         """Who is behind an identifier that was asserted with that assurance. Raises NotFound, as above."""
         return await self.customer_at(self.kinds.home([Identifier(kind, value, assurance)], channel="", contact=None))
+
+    async def customers_with(self, value: str) -> list[Customer]:
+        """Everybody whom this value leads to as an identifier of any declared kind; the longest known first."""
+        keys = {Key(kind.name, kind.normalise(value)) for kind in self.kinds.declared if kind.bar is not None}
+        profile_ids = (await self.known([key for key in keys if key.value])).values()
+        found = {customer.id: customer for customer in [await self.customer(id) for id in profile_ids]}
+        return sorted(found.values(), key=lambda customer: (customer.since, customer.id))
 
     def _remember(self, profiles: dict[Key, UUID]) -> None:
         self._remembered.update(profiles)

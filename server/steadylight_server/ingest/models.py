@@ -11,6 +11,8 @@ from pydantic import ConfigDict, GetPydanticSchema, StringConstraints, with_conf
 from pydantic_core import core_schema
 from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
 
+from steadylight_server.identity.models import MOST_VALUE
+
 MOST_ACTIONS = 500
 MOST_BATCH_BYTES = 500_000
 MOST_PROPERTY_BYTES = 32_768
@@ -34,7 +36,7 @@ ActionId = Annotated[
 # As far as every JSON reader counts exactly.
 SequenceNumber = Annotated[int, GetPydanticSchema(lambda *_: core_schema.int_schema(strict=True, ge=0, lt=2**53))]
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128, pattern=r"^[^\p{C}]*$")]
-Value = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\p{C}]*$")]
+Value = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MOST_VALUE, pattern=r"^[^\p{C}]*$")]
 TypeName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[^\p{C}]*$")]
 KindName = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 AssuranceName = Literal["CLAIMED", "CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]

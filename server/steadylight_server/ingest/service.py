@@ -17,14 +17,14 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 from operator import itemgetter
 from uuid import UUID
 
-from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.access.models import Role, Scope, Viewer
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Forbidden
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.mongo import Database
-from steadylight_server.identity.models import Home, Identifier
+from steadylight_server.identity.models import Home, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
@@ -150,7 +150,7 @@ class _Desk:
         self._skew = skew
         self._latest = received_at + shape.FUTURE_TOLERANCE - skew
         self._kinds = identity.kinds
-        self._capped = {level.name: viewer.cap(level) for level in Assurance}
+        self._viewer = viewer
         self._homes: dict[object, Home | None] = {}
 
     def place(self, action: ActionInput) -> _Draft | Refusal:
@@ -160,6 +160,8 @@ class _Desk:
             return _refused(action, f"at: before {_EARLIEST}")
         if at.year == MAXYEAR or (at := in_milliseconds(at.astimezone(UTC))) > self._latest:
             return _refused(action, "at: ahead of the server's clock by more than 5 minutes")
+        if self._viewer.role is Role.CUSTOMER and action.get("actor", "CUSTOMER") != "CUSTOMER":
+            return _refused(action, "actor: a customer's own token records what the customer did")
         home = self._home(action)
         if home is None:
             return _refused(
@@ -195,7 +197,8 @@ class _Desk:
         contact = action.get("contact")
         given = tuple(map(_asserted, action.get("identifiers", ())))
         if (given, contact) not in self._homes:
-            identifiers = [Identifier(kind, value, self._capped[level]) for kind, value, level in given]
+            asserted = [Identifier(kind, value, Assurance[level]) for kind, value, level in given]
+            identifiers = heard(self._viewer, asserted)
             self._homes[given, contact] = self._kinds.home(identifiers, channel=self._channel, contact=contact)
         return self._homes[given, contact]
 
@@ -206,10 +209,8 @@ def _refused(action: ActionInput, message: str) -> Refusal:
 
 def _channel(viewer: Viewer) -> str:
     """The channel that a viewer records for. Raises Forbidden."""
-    if viewer.channel is None:
-        raise Forbidden("An admin's key records nothing: use the key of the channel in which it happened.")
-    if not viewer.may(Scope.ACTIONS_WRITE):
-        raise Forbidden(f"This key lacks the scope {Scope.ACTIONS_WRITE}.")
+    if viewer.channel is None or not viewer.may(Scope.ACTIONS_WRITE):
+        raise Forbidden(f"This credential lacks the scope {Scope.ACTIONS_WRITE}.")
     return viewer.channel
 
 

@@ -63,6 +63,11 @@ class ContactStore(Store):
             await self._contacts.bulk_write([_change(place, piece) for place, piece in met.items()])
         self._remember(pieces)
 
+    async def keyed(self, profile_ids: Sequence[UUID], channel: str, key: str) -> list[Contact]:
+        """The contacts of that key in the channel, one for each of these profiles that took part in it."""
+        ids = [_id((profile_id, channel, key, None)) for profile_id in profile_ids]
+        return contacts(await self._contacts.find({"_id": {"$in": ids}, "profile_id": {"$in": list(profile_ids)}}))
+
     def _remember(self, places: Iterable[_Place]) -> None:
         self._met.update(dict.fromkeys(places))
         for _ in range(len(self._met) - _MOST_MET):
@@ -102,6 +107,7 @@ def _contact(document: Mapping[str, Any]) -> Contact:
         key=document.get("key"),
         first_at=document["first_at"],
         last_at=document["last_at"],
+        is_ended="ended" in document,
         outcome=document["ended"]["outcome"] if "ended" in document else None,
     )
 

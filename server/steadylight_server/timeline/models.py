@@ -102,4 +102,5 @@ class Contact:
     key: str | None
     first_at: datetime
     last_at: datetime
+    is_ended: bool = False
     outcome: str | None = None

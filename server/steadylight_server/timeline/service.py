@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from steadylight_server.core.errors import NotFound
@@ -12,6 +13,8 @@ from steadylight_server.timeline.store import ActionStore, Appended
 from steadylight_server.timeline.types import TypeStore
 
 MOST_CONTACTS = 10
+# A desk that crashed never ends its contact; nobody talks longer.
+OPEN_FOR = timedelta(hours=12)
 # Pieces of keyless contacts are joined after they are read; three a contact is what a long call needs.
 _PIECES = 3 * MOST_CONTACTS
 
@@ -45,6 +48,18 @@ class TimelineService:
             profile_ids, limit, self._contacts.name, recent_pipeline(profile_ids, _PIECES)
         )
         return actions, contacts(pieces)[:MOST_CONTACTS]
+
+    async def open_contact(
+        self, profile_ids: Sequence[UUID], channel: str, key: str, *, at: datetime
+    ) -> Contact | None:
+        """The contact of that key in the channel, if it is one of these profiles' and still open then.
+
+        It is open until the channel ends it, or OPEN_FOR after its last action.
+        """
+        for contact in await self._contacts.keyed(profile_ids, channel, key):
+            if not contact.is_ended and at - contact.last_at < OPEN_FOR:
+                return contact
+        return None
 
     async def action(self, id: UUID) -> Action:
         """Raises NotFound."""

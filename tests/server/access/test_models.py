@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from steadylight_server.access.models import HIGHEST_ASSURANCE, ChannelKind, Credential, Scope
+from steadylight_server.access.models import HIGHEST_ASSURANCE, ChannelKind, Credential, Role, Scope
 from steadylight_server.core.assurance import Assurance
 from tests.factories import viewer
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-KEY = Credential(id="a" * 12, channel="web", scopes=frozenset(), created_at=AT)
+KEY = Credential(id="a" * 12, role=Role.CHANNEL, channel="web", scopes=frozenset(), created_at=AT)
 
 
 def test_a_credential_is_good_until_it_expires_or_is_revoked() -> None:

@@ -14,12 +14,14 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from strawberry.scalars import JSON
 
+from steadylight_server.access.models import Viewer
 from steadylight_server.api import errors, http, socket
 from steadylight_server.api.limits import Limits
 from steadylight_server.core import errors as core
 from steadylight_server.core.config import Settings
 from steadylight_server.core.metrics import exposition
 from steadylight_server.core.requests import RequestMiddleware
+from tests.factories import viewer
 
 KEY = "sl_0123456789ab_good"
 SECRET = "ann@example.org"  # what a customer owns and nothing may show
@@ -27,15 +29,13 @@ TRUSTED = "query Greet($name: String!) { greet(name: $name) }"
 
 
 @dataclass
-class Viewer:
-    channel: str | None = "web"
-
-
-@dataclass
 class Context:
     viewer: Viewer | None
     ended: asyncio.Event
     broken_watch: bool = False
+
+    async def begin(self) -> None:
+        """Nothing is counted."""
 
     async def watch_credential(self) -> None:
         if self.broken_watch:
@@ -143,6 +143,9 @@ class Small:
     failure: Exception | None = None
     broken_watch: bool = False
 
+    async def begin(self) -> None:
+        """Nothing is counted."""
+
     def __post_init__(self) -> None:
         limits = Limits.from_settings(self.settings)
         self.schema = errors.Schema(Query, Mutation, subscription(self.ticks), limits=limits, trusted=[TRUSTED])
@@ -166,7 +169,7 @@ class Small:
             return Context(None, self.ended)
         if given != f"Bearer {KEY}":
             raise core.Unauthenticated("The key is not known.")
-        return Context(Viewer(), self.ended, self.broken_watch)
+        return Context(viewer(), self.ended, self.broken_watch)
 
 
 async def crash(request: Request) -> PlainTextResponse:

@@ -150,5 +150,5 @@ async def test_following_needs_its_scope(shared_server: LiveServer, mute: str, a
     async with socket(shared_server, mute) as connection:
         await follow(connection, {"identifier": login(ann.value)})
 
-        (error,) = (await heard(connection))["payload"]["errors"]
+        (error,) = (await heard(connection))["payload"]
         assert error["extensions"]["code"] == "FORBIDDEN"

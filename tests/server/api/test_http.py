@@ -64,7 +64,7 @@ async def test_an_answer_has_data_only_and_the_media_type_in_utf_8(client: httpx
     assert response.status_code == 200
     assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
-    assert response.headers["vary"] == "Accept, Authorization"
+    assert response.headers["vary"] == "Accept, Authorization, Cookie, Steadylight-Customer"
     assert response.content == b'{"data":{"greet":"Hello Ann"}}'
 
 

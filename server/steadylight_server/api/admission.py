@@ -1,0 +1,81 @@
+"""Whom a viewer may see. A field's rule (`api/permissions`) says who may ask; this says about whom, and notes it.
+
+    a channel's back end        everybody whom its word leads to
+    beside a customer's token,
+    and the customer            that customer; anybody else is NOT_FOUND, as if they were not there
+    an agent                    whoever is in the open contact that the header Steadylight-Contact names, in the
+                                agent's channel, or for the reason that the header Steadylight-Reason states
+    an admin                    everybody
+
+What agents and admins see is audited before it is shown: what cannot be audited is not shown.
+"""
+
+from collections.abc import Sequence
+
+from steadylight_server.access.models import Role
+from steadylight_server.api import nodes
+from steadylight_server.api.info import Info, viewer
+from steadylight_server.api.permissions import fields_asked
+from steadylight_server.core.clock import now
+from steadylight_server.core.errors import Forbidden, NotFound
+from steadylight_server.identity.models import Customer, heard
+
+_WHY = (
+    "Say why you look: the header Steadylight-Contact with the key of the customer's open contact in your channel, "
+    "or Steadylight-Reason with a reason in words. It is noted."
+)
+
+
+async def own(info: Info) -> Customer | None:
+    """The customer whom the viewer's token speaks for; None without one, and while nothing of theirs is stored."""
+    who = viewer(info)
+    if who.customer is None:
+        return None
+    identity = info.context.services.identity
+    profile_id = await identity.profile_at(identity.kinds.home(heard(who, ()), channel="", contact=None))
+    return await identity.customer(profile_id) if profile_id else None
+
+
+def must_say_why(info: Info) -> None:
+    """Raises Forbidden for an agent who does not; before anything is looked up, so that nobody can probe."""
+    if viewer(info).role is Role.AGENT and not (info.context.reason or info.context.contact):
+        raise Forbidden(_WHY)
+
+
+async def admit(info: Info, *people: Customer) -> None:
+    """Returns when the viewer may see these customers. Raises Forbidden, NotFound; Unavailable without an audit."""
+    who = viewer(info)
+    if who.customer is not None:
+        self = await own(info)
+        if any(self is None or person.id != self.id for person in people):
+            raise NotFound("No such customer, or not enough assurance to say so.")
+    elif who.role in (Role.AGENT, Role.ADMIN):
+        must_say_why(info)
+        why = await _why(info, people)
+        await _note(info, [nodes.shown(nodes.CUSTOMER, person.id) for person in people], why)
+
+
+async def _why(info: Info, people: Sequence[Customer]) -> str:
+    """Raises Forbidden where the contact that was named is not an open one of all these people."""
+    given = [info.context.reason] if info.context.reason else []
+    if info.context.contact:
+        channel, key = viewer(info).channel, info.context.contact
+        for person in people:
+            is_open = channel and await info.context.services.timeline.open_contact(
+                person.profile_ids, channel, key, at=now()
+            )
+            if not is_open and not given:
+                raise Forbidden(f"{_WHY} There is no open contact of that key with this customer in your channel.")
+        given.append(f"contact {key} in {channel}")
+    return "; ".join(given)
+
+
+async def _note(info: Info, whom: Sequence[str], why: str) -> None:
+    raw = info._raw_info
+    await info.context.services.audit.note(
+        who=viewer(info).described(),
+        deed="customer.read" if raw.operation.operation.value == "query" else "customer.followed",
+        whom=whom,
+        fields=fields_asked(raw.schema, raw.operation, raw.fragments),
+        why=why,
+    )

@@ -3,6 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A process per core. A file's tests stay together, since many share a server; files go in the order of their names, which
+# puts the long ones of tests/live before many short ones. More than four would gain little, and each has its own database.
+WORKERS := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 GRAPHIQL := server/steadylight_server/api/assets/manifest.json
 # The first Python that is new enough and can make a virtual environment; `make PYTHON=/path/to/python test` overrides.
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
@@ -18,7 +21,7 @@ help: ## This list.
 test: check $(GRAPHIQL) ## Everything: lint, types, imports, then all tests with coverage. ARGS="-k name" is handed to pytest.
 	@$(browser)
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(BIN)/python -m pytest -p tests.house.coverage_floor $(ARGS)
+	@$(BIN)/python -m pytest -p tests.house.coverage_floor $(WORKERS) $(ARGS)
 
 check: $(READY) ## Lint, format, types and import contracts, without the tests.
 	@$(BIN)/ruff check --quiet .

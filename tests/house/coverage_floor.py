@@ -2,7 +2,8 @@
 
 `make test` loads it with `-p`, before any of our modules is imported; a run by hand without it is not measured. It is a
 plugin and not a `coverage run` around pytest, so that pytest's own summary stays the last line printed. Processes that
-tests start are measured too (`patch = subprocess` in pyproject.toml) and combined here.
+tests start are measured too (`patch = subprocess` in pyproject.toml). So are the workers among whom pytest-xdist deals
+out the tests: each saves what it measured, and the process that started them combines it all and judges.
 """
 
 import io
@@ -16,8 +17,17 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {"steadylight": ROOT / "sdk/steadylight", "steadylight_server": ROOT / "server/steadylight_server"}
 FLOOR = 95.0
 
-_measuring = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
-_measuring.start()
+
+def measuring() -> coverage.Coverage:
+    """What measures this process: in a worker, as in whatever pytest starts, it has begun; else it begins now."""
+    if (begun := coverage.Coverage.current()) is not None:
+        return begun
+    begins = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
+    begins.start()
+    return begins
+
+
+_measuring = measuring()
 _shown = io.StringIO()
 
 
@@ -34,11 +44,18 @@ def is_whole(config: pytest.Config) -> bool:
     return config.args_source is config.ArgsSource.TESTPATHS and not (config.option.keyword or config.option.markexpr)
 
 
+def is_worker(config: pytest.Config) -> bool:
+    """Whether another process deals out the tests and prints the summary."""
+    return hasattr(config, "workerinput")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Combines what all processes measured; a whole run that passed fails when a package is below the floor."""
     _measuring.stop()
     _measuring.save()
+    if is_worker(session.config):
+        return
     measured = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
     measured.combine()
     covered(measured, f"{ROOT}/*", _shown)

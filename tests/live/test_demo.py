@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,16 @@ import pytest
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty one of a short path, since it will hold a socket, and tmp_path is longer in a worker."""
+    with tempfile.TemporaryDirectory(prefix="sl-") as made:
+        yield Path(made)
+
+
 def started(folder: Path) -> subprocess.Popen[str]:
     """The demo, which keeps everything of its own below `folder`."""
-    # A directory of its own shows what is left; a short one, since it will hold a socket.
+    # A directory of its own shows what is left.
     environment = os.environ | {"TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, str(DEMO)],
@@ -42,8 +51,8 @@ def left_running(folder: Path) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_the_agent_is_told_what_the_customer_did_online_and_on_the_phone(tmp_path: Path) -> None:
-    demo = started(tmp_path)
+def test_the_agent_is_told_what_the_customer_did_online_and_on_the_phone(folder: Path) -> None:
+    demo = started(folder)
 
     printed, _ = demo.communicate(timeout=280)
 
@@ -60,16 +69,16 @@ def test_the_agent_is_told_what_the_customer_did_online_and_on_the_phone(tmp_pat
         ["web", "plan.viewed", "plan fibre-500, price 34.0"],
         ["web", "contact.identified", "kinds customer-number"],
     ]
-    assert left_running(tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+    assert left_running(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_demo_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal.Signals, status: int) -> None:
-    demo = started(tmp_path)
+def test_a_demo_that_is_stopped_leaves_nothing(folder: Path, number: signal.Signals, status: int) -> None:
+    demo = started(folder)
     until = time.monotonic() + 120
-    while not list(tmp_path.glob("*/ivr.log")):
+    while not list(folder.glob("*/ivr.log")):
         assert demo.poll() is None
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -78,5 +87,5 @@ def test_a_demo_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal.Si
     printed, _ = demo.communicate(timeout=120)
 
     assert demo.returncode == status, printed
-    assert left_running(tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+    assert left_running(folder) == []
+    assert list(folder.iterdir()) == []

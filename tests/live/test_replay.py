@@ -16,6 +16,7 @@ import pytest
 from steadylight_server.core.embedded import running
 from tests.conftest import SHARED, LiveServer
 from tests.factories import action, login
+from tests.live.processes import wait_until
 
 LOG = SHARED / "data/servicenow_incidents/actions_multichannel.jsonl.gz"
 PAGE = """
@@ -84,7 +85,7 @@ def test_a_replay_outlives_its_server(tmp_path: Path) -> None:
         key = json.loads(made.communicate(timeout=60)[0])["key"]
     replaying = steadylight("replay", log, "--url", url, "--key", key, "--json", "--batch", 100)
     try:
-        time.sleep(2)
+        wait_until("the replay is under way", lambda: count(data) > 0, within=60)
         assert replaying.poll() is None
         kill(server, signal.SIGKILL)
         time.sleep(0.5)

@@ -26,6 +26,7 @@ def test_one_byte_more_is_too_large() -> None:
         gzip.compress(b"and") + b"rubbish",
         gzip.compress(b"two") + gzip.compress(b"streams"),
     ],
+    ids=["empty", "plain", "cut off", "rubbish after it", "two streams"],  # its bytes name the second it was made in
 )
 def test_what_is_not_one_whole_stream_is_invalid(body: bytes) -> None:
     with pytest.raises(Invalid, match="gzip"):

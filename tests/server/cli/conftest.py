@@ -78,7 +78,7 @@ class Process:
 
     def wait(self) -> tuple[int, str]:
         """Its exit code, and what it said on stderr."""
-        _, said = self.process.communicate(timeout=30)
+        _, said = self.process.communicate(timeout=90)
         return self.process.returncode, said
 
 

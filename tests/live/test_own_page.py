@@ -87,6 +87,7 @@ def complains(page: Page, words: str) -> bool:
 
 @pytest.mark.timeout(120)
 def test_the_page_may_make_no_script_and_talk_to_nobody_else(page: Page) -> None:
+    page.until("document.readyState === 'complete' && document.body")
     made = page.evaluate("(() => { try { document.body.innerHTML = '<b>' } catch (error) { return error.message } })()")
     fetched = page.evaluate("fetch('http://127.0.0.1:9/').catch(error => error.name)")
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
+import httpx
 import pytest
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -31,6 +32,8 @@ from tests.conftest import settings_for
 
 # What `Slices.failing` needs to answer as a unique index would.
 TAKEN = {"errorCode": 11000, "errorExtraInfo": {"keyPattern": {"_id": 1}, "keyValue": {"_id": "taken"}}}
+# Made once: a client of the real network loads all certificates, a fifteenth of a second.
+NOWHERE = Http(transport=httpx.MockTransport(lambda request: httpx.Response(404)))
 SECRET = b"signs the tokens of these tests!"
 
 
@@ -51,7 +54,7 @@ class Slices:
         self.stores = Stores.of(database, settings)
         self.audit = Audit(self.stores.audit, clock=clock)
         self.access = AccessService(self.stores.access, self.audit, clock=clock)
-        self.gate = Gate(self.stores.access, Tokens((), Http()), clock=clock)
+        self.gate = Gate(self.stores.access, Tokens((), NOWHERE), clock=clock)
         self.identity = IdentityService(self.stores.identity, clock=clock)
         self.timeline = TimelineService(self.stores.actions, self.stores.contacts, self.stores.types)
         self.ingest = Ingest(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from steadylight_server.access.models import Credential, CredentialKind, Proven, Role, Scope, Viewer
+from steadylight_server.access.models import Channel, Credential, CredentialKind, Proven, Role, Scope, Viewer
 from steadylight_server.access.service import TRUST, hashed, parsed
 from steadylight_server.access.store import AccessStore
 from steadylight_server.access.tokens import Claims, Tokens
@@ -39,6 +39,7 @@ class Gate:
         self._tokens = tokens
         self._clock = clock
         self._remembered: OrderedDict[bytes, tuple[Viewer, Credential]] = OrderedDict()
+        self._channels: dict[str, Channel] = {}
         self._trusted_until = 0.0
         self._refreshed = 0
         self._seen: datetime | None = None
@@ -58,7 +59,7 @@ class Gate:
     async def token(self, token: str) -> Viewer:
         """For whom a token in a front end's hands speaks. Raises Unauthenticated, or Unavailable as `Tokens.read`."""
         claims = await self._tokens.read(token)
-        channel = await self._store.channel(claims.channel) if claims.channel else None
+        channel = await self._channel(claims.channel)
         if claims.channel and channel is None:
             raise Unauthenticated(f"The token's audience stands for the channel {claims.channel}, which is not there.")
         scopes = {Scope.CUSTOMERS_READ}
@@ -158,7 +159,7 @@ class Gate:
         if found is None or not secrets.compare_digest(found[1], hash):
             raise Unauthenticated(otherwise)
         credential = found[0]
-        channel = await self._store.channel(credential.channel) if credential.channel else None
+        channel = await self._channel(credential.channel)
         viewer = Viewer(
             role=credential.role,
             id=credential.id,
@@ -170,6 +171,12 @@ class Gate:
             expires_at=credential.expires_at,
         )
         return viewer, credential
+
+    async def _channel(self, name: str | None) -> Channel | None:
+        """A channel never changes once it is there."""
+        if name is not None and name not in self._channels and (found := await self._store.channel(name)):
+            self._channels[name] = found
+        return self._channels.get(name or "")
 
     async def _is_good(self, viewer: Viewer) -> bool:
         if viewer.expires_at and viewer.expires_at <= self._clock():

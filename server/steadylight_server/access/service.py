@@ -28,10 +28,10 @@ from steadylight_server.access.store import AccessStore
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.audit import Audit
 from steadylight_server.core.clock import Clock, now
-from steadylight_server.core.errors import Conflict, Invalid, NotFound, Unauthenticated
+from steadylight_server.core.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,49}")
-_EMPLOYEE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,98}[^\s\x00-\x1f\x7f])?")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECRET = re.compile(r"(sl|sll|sls)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 # A link lies in a terminal or a message until somebody clicks it; a session is a working day.
@@ -81,10 +81,11 @@ class AccessService:
             highest_assurance=highest_assurance or HIGHEST_ASSURANCE[kind],
             created_at=self._clock(),
         )
-        if not await self._store.add_channel(channel):
-            raise Conflict(f"There is a channel called {name} already.")
-        await self._audit.note(who=by, deed="channel.added", why=name)
-        return channel
+        if await self._store.channel(name) is None:
+            await self._audit.note(who=by, deed="channel.added", why=name)
+            if await self._store.add_channel(channel):
+                return channel
+        raise Conflict(f"There is a channel called {name} already.")
 
     async def register(
         self, viewer: Viewer, name: str, kind: ChannelKind, *, highest_assurance: Assurance | None = None
@@ -143,20 +144,31 @@ class AccessService:
         scopes = frozenset[Scope]().union(*(credential.scopes for credential in good))
         added = await self.add_key(channel, scopes=scopes or None, by=by)
         for credential in good:
-            await self._store.end(credential.id, field="expires_at", at=self._clock() + overlap)
             await self._audit.note(who=by, deed="key.ending", why=credential.id)
+        for credential in good:
+            await self._store.end(credential.id, field="expires_at", at=self._clock() + overlap)
         if good and overlap < timedelta(seconds=TRUST):
             await asyncio.sleep(TRUST)  # as in `revoke`
         return added
 
     async def revoke(self, *ids: str, by: Mapping[str, str]) -> None:
-        """Ends keys, links and sessions now. When this returns, no server takes them. Raises NotFound."""
-        for id in ids:
-            ended = await self._store.end(id, field="revoked_at", at=self._clock())
-            if ended is None:
+        """Ends keys, links and sessions now. When this returns, or raises, no server takes those that were found.
+
+        Raises NotFound for the first that was not; Unavailable where the audit could not be written, for which the end
+        of a stolen key must not wait.
+        """
+        ended = {id: await self._store.end(id, field="revoked_at", at=self._clock()) for id in ids}
+        if any(ended.values()):
+            await asyncio.sleep(TRUST)  # which is how long a server that does not know of it yet may trust its memory
+        for id, credential in ended.items():
+            if credential is None:
                 raise NotFound(f"There is no key or session with the id {id}. `steadylight key list` shows the keys.")
-            await self._audit.note(who=by, deed=f"{ended.kind.name.lower()}.revoked", why=id)
-        await asyncio.sleep(TRUST)  # which is how long a server that does not know of it yet may trust its memory
+            try:
+                await self._audit.note(who=by, deed=f"{credential.kind.name.lower()}.revoked", why=id)
+            except Unavailable as error:
+                raise Unavailable(
+                    f"{id} is ended, but the audit log does not say so yet. Try again shortly."
+                ) from error
 
     async def keys(self, channel: str | None) -> list[Credential]:
         """A channel's credentials, or the admins'; oldest first."""
@@ -173,7 +185,7 @@ class AccessService:
 
         `channel` is the one whose contacts an agent works on. Raises Invalid for what is no name, NotFound.
         """
-        if not _EMPLOYEE.fullmatch(name):
+        if not 0 < len(name) <= 100 or name != name.strip() or _UNPRINTABLE.search(name):
             raise Invalid("A name has 1 to 100 printable characters, none of them a space at either end.")
         if channel is not None:
             await self.channel(channel)

@@ -10,7 +10,8 @@
 What agents and admins see is audited before it is shown: what cannot be audited is not shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from steadylight_server.access.models import Role
 from steadylight_server.api import nodes
@@ -24,6 +25,7 @@ _WHY = (
     "Say why you look: the header Steadylight-Contact with the key of the customer's open contact in your channel, "
     "or Steadylight-Reason with a reason in words. It is noted."
 )
+_NOT_IN_IT = f"{_WHY} There is no open contact of that key with this customer in your channel."
 
 
 async def own(info: Info) -> Customer | None:
@@ -36,10 +38,21 @@ async def own(info: Info) -> Customer | None:
     return await identity.customer(profile_id) if profile_id else None
 
 
-def must_say_why(info: Info) -> None:
-    """Raises Forbidden for an agent who does not; before anything is looked up, so that nobody can probe."""
-    if viewer(info).role is Role.AGENT and not (info.context.reason or info.context.contact):
+@contextmanager
+def looked_up(info: Info) -> Iterator[None]:
+    """Around a look-up, so that agents cannot probe who is there. Raises Forbidden for one who does not say why.
+
+    One who names a contact is told the same of who is not there as of who is not in it.
+    """
+    if viewer(info).role is not Role.AGENT or info.context.reason:
+        yield
+    elif not info.context.contact:
         raise Forbidden(_WHY)
+    else:
+        try:
+            yield
+        except NotFound:
+            raise Forbidden(_NOT_IN_IT) from None
 
 
 async def admit(info: Info, *people: Customer) -> None:
@@ -50,24 +63,24 @@ async def admit(info: Info, *people: Customer) -> None:
         if any(self is None or person.id != self.id for person in people):
             raise NotFound("No such customer, or not enough assurance to say so.")
     elif who.role in (Role.AGENT, Role.ADMIN):
-        must_say_why(info)
         why = await _why(info, people)
         await _note(info, [nodes.shown(nodes.CUSTOMER, person.id) for person in people], why)
 
 
 async def _why(info: Info, people: Sequence[Customer]) -> str:
-    """Raises Forbidden where the contact that was named is not an open one of all these people."""
+    """Raises Forbidden for an agent without a reason, unless the contact that was named is an open one of all these."""
     given = [info.context.reason] if info.context.reason else []
-    if info.context.contact:
-        channel, key = viewer(info).channel, info.context.contact
-        for person in people:
-            is_open = channel and await info.context.services.timeline.open_contact(
-                person.profile_ids, channel, key, at=now()
-            )
-            if not is_open and not given:
-                raise Forbidden(f"{_WHY} There is no open contact of that key with this customer in your channel.")
-        given.append(f"contact {key} in {channel}")
+    contact = info.context.contact
+    if contact and people and all([await _is_in(info, contact, person) for person in people]):
+        given.append(f"contact {contact} in {viewer(info).channel}")
+    if not given and viewer(info).role is Role.AGENT:
+        raise Forbidden(_NOT_IN_IT if contact else _WHY)
     return "; ".join(given)
+
+
+async def _is_in(info: Info, contact: str, person: Customer) -> bool:
+    channel, timeline = viewer(info).channel, info.context.services.timeline
+    return bool(channel and await timeline.open_contact(person.profile_ids, channel, contact, at=now()))
 
 
 async def _note(info: Info, whom: Sequence[str], why: str) -> None:

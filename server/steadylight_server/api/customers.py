@@ -10,7 +10,7 @@ from steadylight_server.api.actions import Action, Identifier, IdentifierInput, 
 from steadylight_server.api.enums import Order
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.api.pages import After, Before, Connection, First, Last, connection
-from steadylight_server.core.errors import Invalid
+from steadylight_server.core.errors import Invalid, NotFound
 from steadylight_server.core.paging import Window
 from steadylight_server.identity.models import MOST_VALUE, heard
 from steadylight_server.identity.models import Customer as Person
@@ -76,17 +76,17 @@ class CustomerBy:
 
 async def find(info: Info, by: CustomerBy) -> Person:
     """The customer, whom the viewer may see. Raises NotFound, alike for nobody and for not sure enough."""
-    admission.must_say_why(info)
     identity = info.context.services.identity
-    if by.identifier:
-        given = by.identifier
-        said = Asserted(given.kind, given.value, given.assurance)
-        (counts,) = (one for one in heard(viewer(info), [said]) if one[:2] == said[:2])
-        person = await identity.customer_by(*counts)
-    else:
-        _, id = nodes.read(by.id or "", nodes.CUSTOMER)
-        person = await identity.customer(id)
-    await admission.admit(info, person)
+    with admission.looked_up(info):
+        if by.identifier:
+            given = by.identifier
+            said = Asserted(given.kind, given.value, given.assurance)
+            (counts,) = (one for one in heard(viewer(info), [said]) if one[:2] == said[:2])
+            person = await identity.customer_by(*counts)
+        else:
+            _, id = nodes.read(by.id or "", nodes.CUSTOMER)
+            person = await identity.customer(id)
+        await admission.admit(info, person)
     return person
 
 
@@ -111,22 +111,25 @@ class CustomerQueries:
             str, strawberry.argument(description="An exact e-mail address, telephone number, login or number.")
         ],
     ) -> list[Customer]:
-        admission.must_say_why(info)
         if not 0 < len(value) <= MOST_VALUE:
             raise Invalid(f"value: 1 to {MOST_VALUE} characters.")
-        people = await info.context.services.identity.customers_with(value)
-        await admission.admit(info, *people)
+        with admission.looked_up(info):
+            people = await info.context.services.identity.customers_with(value)
+            await admission.admit(info, *people)
         return [customer(person) for person in people]
 
     @strawberry.field(description="Anything by its global id. NOT_FOUND for what never was one.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> nodes.Node | None:
-        admission.must_say_why(info)
-        prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION)
-        fact = await info.context.services.timeline.action(uuid) if prefix == nodes.ACTION else None
-        person = await info.context.services.identity.customer(fact.profile_id if fact else uuid)
-        await admission.admit(info, person)
+        with admission.looked_up(info):
+            prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION)
+            try:
+                fact = await info.context.services.timeline.action(uuid) if prefix == nodes.ACTION else None
+                person = await info.context.services.identity.customer(fact.profile_id if fact else uuid)
+                await admission.admit(info, person)
+            except NotFound:
+                raise nodes.nothing(id) from None  # what is not there, and what the viewer may not know of, alike
         return action(fact) if fact else customer(person)
 
 

@@ -22,7 +22,12 @@ def read(id: str, *expected: str) -> tuple[str, UUID]:
             return prefix, UUID(hex=hex)
     except ValueError:
         pass
-    raise NotFound(f"There is nothing with the id {id[:80]!r}.")
+    raise nothing(id)
+
+
+def nothing(id: str) -> NotFound:
+    """The error for an id that leads nowhere, or nowhere that the viewer may know of."""
+    return NotFound(f"There is nothing with the id {id[:80]!r}.")
 
 
 @strawberry.interface(description="Anything with a global id.")

@@ -92,6 +92,9 @@ def _end(
 
 
 def _link(role: Role, name: str, channel: str | None, url: str | None, chosen: Settings, json: bool) -> None:
+    if url is not None and not url.startswith(("https://", "http://")):
+        raise typer.BadParameter(f"{url!r} is no address. Write it like https://light.example.com.", param_hint="--url")
+
     async def run() -> tuple[Credential, str]:
         async with access(chosen) as service:
             return await service.add_link(role, name, channel=channel, by=operator())

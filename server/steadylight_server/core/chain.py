@@ -187,6 +187,7 @@ def is_formed(document: Document) -> bool:
 
 
 def is_head(document: Document) -> bool:
+    """Whether it has the form of the head."""
     group = document.get("group", [])
     return (
         document.keys() - {"group"} == {"_id", "sequence", "hash"}

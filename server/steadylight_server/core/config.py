@@ -34,7 +34,36 @@ class Issuer(BaseModel):
         where = urlsplit(self.jwks_url or "https:")
         if where.scheme != "https" and (where.scheme, where.hostname) not in (("http", "127.0.0.1"), ("http", "::1")):
             raise ValueError("jwks_url must be https; plain http only on 127.0.0.1")
+        if self.public_key is not None:
+            _check_pem(self.public_key)
         return self
+
+
+def _check_pem(text: str) -> None:
+    """Raises ValueError for what is no public key: else its first customer would find out."""
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        load_pem_public_key(text.encode())
+    except Exception:  # it raises what it likes
+        raise ValueError("public_key is no public key in PEM") from None
+
+
+def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises ValueError for what no browser sends as an origin, `*` included: not every page may ask."""
+    for origin in given:
+        where = urlsplit(origin)
+        if where.scheme not in ("https", "http") or origin != f"{where.scheme}://{where.netloc}" or "*" in origin:
+            raise ValueError(f"{origin!r} is no origin. Write it like https://shop.example.com, without a path")
+    return given
+
+
+def _one_each(given: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+    """Raises ValueError where two speak of the same issuer: which of them judges a token would be luck."""
+    names = [issuer.issuer for issuer in given]
+    if len(set(names)) < len(names):
+        raise ValueError("each issuer has one entry; an issuer has one role")
+    return given
 
 
 def _rate(text: str) -> str:
@@ -69,10 +98,12 @@ class Settings(BaseSettings):
     max_depth: int = Field(12, gt=0, description="Deepest nesting of fields in a document.")
     max_aliases: int = Field(60, gt=0, description="Most aliases in a document.")
     max_tokens: int = Field(4_000, gt=0, description="Most lexical tokens in a document.")
-    allowed_origins: tuple[str, ...] = Field(
+    allowed_origins: Annotated[tuple[str, ...], AfterValidator(_origins)] = Field(
         (), description="Web origins beside the server's own whose pages may query, as in https://shop.example.com."
     )
-    issuers: tuple[Issuer, ...] = Field((), description="Whose tokens of customers and employees are taken.")
+    issuers: Annotated[tuple[Issuer, ...], AfterValidator(_one_each)] = Field(
+        (), description="Whose tokens of customers and employees are taken."
+    )
     rate_per_credential: Annotated[str, AfterValidator(_rate)] = Field(
         "20000/10 seconds", description="How often one credential may ask, over all servers; or `unlimited`."
     )

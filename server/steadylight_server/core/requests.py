@@ -90,6 +90,7 @@ class _Exchange:
         self.is_socket = scope["type"] == "websocket"
         self.method = "WEBSOCKET" if self.is_socket else str(scope["method"])
         self.path = str(scope["path"])
+        self._is_encrypted = scope.get("scheme") in ("https", "wss")
         self.status: int | None = None
         self._send = send
         self._began = time.perf_counter()
@@ -104,6 +105,8 @@ class _Exchange:
             headers["X-Request-Id"] = self.id
             for name, value in SECURITY.items():
                 headers.setdefault(name, value)
+            if self._is_encrypted:
+                headers["Strict-Transport-Security"] = "max-age=31536000"
         elif kind == "websocket.close" and self.status is None:
             self.status = 403
         await self._send(message)

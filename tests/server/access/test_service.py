@@ -3,22 +3,40 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from steadylight_server.access.gate import Gate
-from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_SCOPES, ChannelKind, Scope
+from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_SCOPES, ChannelKind, CredentialKind, Role, Scope
 from steadylight_server.access.service import AccessService
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.core.errors import Conflict, Invalid, NotFound, Unauthenticated
+from steadylight_server.core.audit import Audit, AuditStore
+from steadylight_server.core.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable
 from tests.factories import BY, viewer
 from tests.server.conftest import Slices
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SELF_SERVICE, ASSISTED = ChannelKind.SELF_SERVICE, ChannelKind.ASSISTED
+GONE = {"errorCode": 50}
 ADMIN = viewer(None, scopes=ADMIN_SCOPES)
+
+
+class Failing(AuditStore):
+    """The audit in a database that answers so many times more."""
+
+    def __init__(self, of: AuditStore, *, after: int) -> None:
+        super().__init__(of.database)
+        self._left = after
+
+    async def append(self, deeds: Sequence[Any]) -> None:
+        if not self._left:
+            raise Unavailable("The database cannot answer now.")
+        self._left -= 1
+        await super().append(deeds)
 
 
 @pytest.fixture
@@ -232,6 +250,48 @@ async def test_revoking_what_is_not_there_is_not_found(access: AccessService) ->
         await access.revoke("000000000000", by=BY)
 
 
+async def test_those_that_are_there_are_revoked_beside_one_that_is_not(
+    access: AccessService, gate: Gate, web: str
+) -> None:
+    keys = [(await access.add_key(web, by=BY))[1] for _ in range(2)]
+    first, last = (key.split("_")[1] for key in keys)
+
+    with pytest.raises(NotFound, match="the id 000000000000"):
+        await access.revoke(first, "000000000000", last, by=BY)
+
+    for key in keys:
+        with pytest.raises(Unauthenticated):
+            await gate.key(key)
+
+
+async def test_a_key_is_revoked_although_the_audit_cannot_be_written(
+    access: AccessService, gate: Gate, house: Slices, web: str
+) -> None:
+    credential, key = await access.add_key(web, by=BY)
+
+    async with house.failing("find", collection="audit_head", **GONE):
+        with pytest.raises(Unavailable, match=f"{credential.id} is ended, but the audit log does not say so yet"):
+            await access.revoke(credential.id, by=BY)
+    with pytest.raises(Unauthenticated):
+        await gate.key(key)
+    await access.revoke(credential.id, by=BY)
+
+    assert ("key.revoked", credential.id) in await deeds(house)
+
+
+async def test_no_key_ends_before_that_is_audited(access: AccessService, house: Slices, web: str) -> None:
+    old = [(await access.add_key(web, by=BY))[0] for _ in range(2)]
+    # The first note is the new key's, the second and third are those of the keys that end.
+    audit = Audit(Failing(house.stores.audit, after=1))
+    hindered = AccessService(house.stores.access, audit, clock=house.clock)
+
+    with pytest.raises(Unavailable, match="so nothing was done"):
+        await hindered.rotate(web, overlap=timedelta(), by=BY)
+
+    ends = {one.id: one.expires_at for one in await access.keys(web)}
+    assert [ends[one.id] for one in old] == [None, None]
+
+
 async def test_keys_are_listed_oldest_first(access: AccessService, house: Slices, web: str) -> None:
     made = []
     for minutes in (5, 1, 3):
@@ -278,3 +338,92 @@ async def test_a_secret_is_made_once_whoever_asks_first(house: Slices) -> None:
     assert len(made[0]) == 32
     assert await house.access.secret(name) == made[0]
     assert await house.access.secret(f"{name}-other") != made[0]
+
+
+async def deeds(house: Slices) -> list[tuple[str, str]]:
+    """What was audited, and of what, oldest first."""
+    return [(one["deed"], one["why"]) for one in await house.documents("audit")]
+
+
+async def test_whatever_is_made_or_ended_is_audited(access: AccessService, house: Slices) -> None:
+    name, before = f"web-{uuid4().hex[:12]}", len(await deeds(house))
+
+    await access.add_channel(name, SELF_SERVICE, by=BY)
+    first, _ = await access.add_key(name, by=BY)
+    second, _ = await access.rotate(name, overlap=timedelta(hours=1), by=BY)
+    await access.revoke(second.id, by=BY)
+    link, secret = await access.add_link(Role.AGENT, "A. Singh", channel=name, by=BY)
+    session, _ = await access.sign_in(secret)
+    await access.revoke(session.id, by=BY)
+
+    assert (await deeds(house))[before:] == [
+        ("channel.added", name),
+        ("key.added", f"{first.id} of {name}"),
+        ("key.added", f"{second.id} of {name}"),
+        ("key.ending", first.id),
+        ("key.revoked", second.id),
+        ("link.added", f"{link.id} of A. Singh"),
+        ("session.added", f"{session.id} of A. Singh"),
+        ("session.revoked", session.id),
+    ]
+
+
+async def test_what_is_not_audited_is_not_good(access: AccessService, house: Slices, web: str) -> None:
+    _, link = await access.add_link(Role.ADMIN, "ann", by=BY)
+    before = {one["_id"] for one in await house.documents("credentials")}
+
+    async with house.failing("find", collection="audit_head", **GONE):
+        for make in (
+            access.add_key(web, by=BY),
+            access.rotate(web, overlap=timedelta(), by=BY),
+            access.add_link(Role.ADMIN, "ann", by=BY),
+            access.sign_in(link),
+        ):
+            with pytest.raises(Unavailable, match="so nothing was done"):
+                await make
+
+    assert {one["_id"] for one in await house.documents("credentials")} == before
+
+
+async def test_a_link_opens_one_session_whoever_is_first(access: AccessService, house: Slices) -> None:
+    credential, link = await access.add_link(Role.ADMIN, "ann", by=BY)
+
+    opened = await asyncio.gather(*(house.beside().access.sign_in(link) for _ in range(10)), return_exceptions=True)
+
+    (session,) = [one[0] for one in opened if not isinstance(one, BaseException)]
+    assert {type(one) for one in opened if isinstance(one, BaseException)} == {Unauthenticated}
+    assert (session.kind, session.role, session.name) == (CredentialKind.SESSION, Role.ADMIN, "ann")
+    assert (session.created_at, session.expires_at) == (AT, AT + timedelta(hours=8))
+    assert session in await access.sessions()
+    assert credential.id not in [one.id for one in await access.sessions()]
+
+
+async def test_a_link_is_good_for_an_hour(access: AccessService, house: Slices) -> None:
+    _, link = await access.add_link(Role.ADMIN, "ann", by=BY)
+    _, other = await access.add_link(Role.ADMIN, "ann", by=BY)
+
+    house.clock.at = AT + timedelta(minutes=59, seconds=59)
+    await access.sign_in(other)
+    house.clock.at = AT + timedelta(hours=1)
+
+    with pytest.raises(Unauthenticated, match="is not known, or was used, or is too old"):
+        await access.sign_in(link)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a ", " a", "a\nb", "\x1b[2J", "a\x7f", "a\x9bb", "a\udcff", "x" * 101])
+async def test_what_is_no_employees_name_is_invalid(access: AccessService, name: str) -> None:
+    with pytest.raises(Invalid, match="A name has 1 to 100 printable characters"):
+        await access.add_link(Role.AGENT, name, by=BY)
+
+
+@pytest.mark.parametrize("name", ["a", "Ann-Sofie Ö. 😀", "x" * 100])
+async def test_people_are_called_as_they_are(access: AccessService, name: str) -> None:
+    assert (await access.add_link(Role.AGENT, name, by=BY))[0].name == name
+
+
+async def test_keys_and_sessions_do_not_mix(access: AccessService, web: str) -> None:
+    _, link = await access.add_link(Role.AGENT, "ann", channel=web, by=BY)
+    await access.sign_in(link)
+    key, _ = await access.add_key(web, by=BY)
+
+    assert await access.keys(web) == [key]

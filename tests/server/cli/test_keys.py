@@ -59,7 +59,7 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
     assert "of an admin, for channels:register, customers:read. Shown once:\n\n    sl_" in said
     assert f"{web}   web       good    actions:write, customers:read" in table
     assert "(admin)" in table
-    assert steadylight("key", "revoke", web).stdout.startswith(f"Key {web} is revoked.")
+    assert steadylight("key", "revoke", web).stdout.startswith(f"Key {web} is revoked, on every server.")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
         (("add", "shop"), 1, "There is no channel called shop."),
         (("rotate", "shop"), 1, "There is no channel called shop."),
         (("list", "shop"), 1, "There is no channel called shop."),
-        (("revoke", "0123456789ab"), 1, "There is no key with the id 0123456789ab."),
+        (("revoke", "0123456789ab"), 1, "There is no key or session with the id 0123456789ab."),
     ],
 )
 def test_what_cannot_be_done_is_told(

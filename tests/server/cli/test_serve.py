@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import time
@@ -158,3 +159,77 @@ def test_the_url_leads_to_the_listener(host: str) -> None:
         with socket.create_connection((url.host, url.port or 0), timeout=5):
             accepted, _ = listener.accept()
             accepted.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_open"),
+    [
+        ("127.0.0.1", False),
+        ("127.0.0.2", False),
+        ("::1", False),
+        ("localhost", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("", True),
+        ("10.0.0.5", True),
+        ("169.254.1.1", True),
+        ("light.example.com", True),
+    ],
+)
+def test_an_address_that_others_reach_is_open(host: str, is_open: bool) -> None:
+    assert serve.is_open(host) is is_open
+
+
+def as_if_open(tmp_path: Path) -> dict[str, str]:
+    """The environment of a server that takes its address for one that others reach; it listens on loopback."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import steadylight_server.cli.serve\nsteadylight_server.cli.serve.is_open = lambda host: True\n"
+    )
+    return {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+
+_WARNING = "listening beyond this machine without TLS"
+
+
+def test_it_warns_when_keys_can_be_read_on_the_way_and_prints_no_link_where_none_is_wanted(
+    start: Start, steadylight: Steadylight, environment: str, tmp_path: Path
+) -> None:
+    server = start("serve", "--port", 0, "--no-link", **as_if_open(tmp_path))
+    server.url()
+    server.process.send_signal(signal.SIGTERM)
+
+    said, log = server.process.communicate(timeout=30)
+
+    assert (server.process.returncode, said, log.count(_WARNING)) == (0, "", 1)
+    assert "put a proxy with TLS in front" in log
+    assert steadylight.json("audit", "list") == []
+
+
+def test_it_prints_a_link_that_signs_in_once_and_notes_last_uses(
+    start: Start, steadylight: Steadylight, environment: str, tmp_path: Path
+) -> None:
+    key = steadylight.json("channel", "add", "web")["key"]
+    server = start("serve", "--port", 0, "--trust-proxy", "127.0.0.1", **as_if_open(tmp_path))
+    url = server.url()
+    assert server.process.stdout is not None
+    line = server.process.stdout.readline()
+    found = re.fullmatch(rf"Sign in as an admin, once, within an hour: {url}/sign-in#(sll_\S+)\n", line)
+    assert found, line
+
+    posted = [
+        httpx.post(f"{url}/sign-in", json={"link": found[1]}, headers={"Sec-Fetch-Site": "same-origin"})
+        for _ in range(2)
+    ]
+    query = {"query": "{ viewer { role } }"}
+    httpx.post(f"{url}/graphql", json=query, headers={"Authorization": f"Bearer {key}"})
+    unused = steadylight("key", "list", "web").stdout
+    code, log = server.end()
+
+    assert [one.status_code for one in posted] == [204, 401]
+    assert (code, _WARNING in log, found[1] in log) == (0, False, False)
+    (session,) = steadylight.json("session", "list")
+    (used,) = steadylight.json("key", "list", "web")
+    assert session["role"] == "ADMIN"
+    assert "never" in unused
+    assert used["last_used_at"] is not None
+    assert used["last_used_at"] in steadylight("key", "list", "web").stdout

@@ -57,3 +57,32 @@ def test_every_setting_with_a_bound_or_a_use_that_is_not_plain_is_described() ->
     plain = {"log_level", "log_format"}
 
     assert {name for name, field in Settings.model_fields.items() if not field.description} <= plain
+
+
+ISSUER = {"issuer": "https://id.example", "role": "CUSTOMER", "audiences": {"shop": "web"}}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"issuers": [ISSUER]}, "give jwks_url or public_key"),
+        ({"issuers": [{**ISSUER, "jwks_url": "https://id.example/keys", "public_key": "x"}]}, "one of the two"),
+        ({"issuers": [{**ISSUER, "jwks_url": "http://id.example/keys"}]}, "jwks_url must be https"),
+        ({"issuers": [{**ISSUER, "public_key": "-----BEGIN"}]}, "no public key in PEM"),
+        ({"issuers": [{**ISSUER, "jwks_url": "https://id.example/keys"}] * 2}, "each issuer has one entry"),
+        ({"issuers": [{**ISSUER, "jwks_url": "https://id.example/keys", "algorithms": ["HS256"]}]}, "RS256"),
+        ({"allowed_origins": ["*"]}, "is no origin"),
+        ({"allowed_origins": ["https://shop.example/"]}, "without a path"),
+        ({"allowed_origins": ["shop.example"]}, "is no origin"),
+        ({"rate_per_credential": "often"}, "is no rate"),
+    ],
+)
+def test_what_would_only_show_later_is_refused_at_the_start(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_issuers_keys_may_be_on_this_machine() -> None:
+    (issuer,) = Settings(issuers=({**ISSUER, "jwks_url": "http://127.0.0.1:9/keys"},)).issuers  # type: ignore[arg-type]
+
+    assert (issuer.algorithms, issuer.subject_claim, issuer.kind) == (("RS256",), "sub", "login")

@@ -2,6 +2,8 @@
 
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 
+import { WaysIn } from "./who.jsx";
+
 /** What the server wrote into the page: [{ name, about, query, variables }]. */
 const EXAMPLES = JSON.parse(document.getElementById("graphiql").dataset.examples);
 
@@ -35,8 +37,9 @@ function Examples() {
   return (
     <section aria-label="Examples">
       <h2 className="examples-title">Examples</h2>
+      <WaysIn />
       <p className="examples-hint">
-        Type a key under Headers, after <code>Bearer</code>. It serves every tab until this page is left.
+        Agents say why they look: in <code>Steadylight-Reason</code> under Headers. It is noted.
       </p>
       <ul className="examples">
         {EXAMPLES.map((example) => (

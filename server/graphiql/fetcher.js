@@ -19,7 +19,7 @@ export function fetcherWith(credential) {
     const operation = operationOf(given);
     const params = operation ? { ...given, operationName: operation.name?.value } : given;
     const isSubscription = operation?.operation === OperationTypeNode.SUBSCRIPTION;
-    return isSubscription ? follow(params, authorization) : ask(params, headers, authorization);
+    return isSubscription ? follow(params, headers, authorization) : ask(params, headers, authorization);
   };
 }
 
@@ -37,7 +37,8 @@ function operationOf({ query, operationName }) {
   }
 }
 
-async function ask(params, typed, authorization) {
+/** The answer to one query or mutation. */
+export async function ask(params, typed, authorization) {
   const headers = new Headers(typed);
   headers.set("Content-Type", "application/json");
   headers.set("Accept", "application/graphql-response+json");
@@ -49,11 +50,13 @@ async function ask(params, typed, authorization) {
 }
 
 /** Every event of a subscription. It ends with an error rather than connect again, which could hide missed events. */
-function follow(params, authorization) {
+function follow(params, typed, authorization) {
   const url = new URL(URL_OF_THE_GRAPH);
   url.protocol = url.protocol.replace("http", "ws");
-  // A browser cannot set headers on a WebSocket, so the key goes into connection_init.
-  const connectionParams = authorization ? { authorization } : {};
+  // A browser cannot set headers on a WebSocket, so they go into connection_init; the cookie it sends by itself.
+  const ours = Object.entries(typed ?? {}).filter(([name, value]) => /^steadylight-/i.test(name) && value);
+  const connectionParams = Object.fromEntries(ours.map(([name, value]) => [name.toLowerCase(), value]));
+  if (authorization) connectionParams.authorization = authorization;
   const client = createClient({ url: url.href, connectionParams, retryAttempts: 0 });
   return {
     subscribe(sink) {

@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).parent / "examples"
 OPERATIONS = Path(__file__).parents[1] / "contract/operations"
 
 # Open in a tab each at a first visit, in this order; the other examples are in the list beside them.
-FIRST = ("WhoAmI", "CustomerByEmail", "FollowCustomer")
+FIRST = ("FindCustomer", "FollowCustomer", "WhoAmI")
 
 HEADERS = {
     "Content-Security-Policy": "; ".join(

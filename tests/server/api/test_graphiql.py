@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,12 +15,14 @@ import pytest
 from graphql import OperationType
 from starlette.applications import Starlette
 
+from steadylight_server.access.models import Role
 from steadylight_server.api import graphiql
 from steadylight_server.api.errors import HANDLERS
 from steadylight_server.api.schema import schema
 from tests.browser import CHROMIUM, Page, chromium
 from tests.conftest import LiveServer
-from tests.factories import action, now
+from tests.factories import BY, action, now
+from tests.server.api.conftest import with_access
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ANN = {"kind": "email", "value": "ann@example.org", "assurance": "OTP"}
@@ -154,6 +158,155 @@ def test_what_would_leave_the_machine_is_refused_and_noticed(page: Page) -> None
     assert [one.split()[2] for one in complaints] == ["connect-src", "img-src"]
 
 
+def new_link(server: LiveServer, role: Role, name: str, channel: str | None = None) -> str:
+    """Where a browser signs in, once."""
+    _, secret = with_access(server, lambda access: access.add_link(role, name, channel=channel, by=BY))
+    return f"{server.url}/sign-in#{secret}"
+
+
+@contextmanager
+def signed_in(server: LiveServer, folder: Path, role: Role, name: str) -> Iterator[Page]:
+    """A browser that came by a link, as soon as GraphiQL is ready in it."""
+    with chromium(folder) as page:
+        page.open(new_link(server, role, name))
+        page.until("location.pathname === '/graphiql'")
+        page.until("globalThis.__MONACO?.editor.getEditors().length === 4")
+        page.until(f"document.querySelector('.who')?.textContent.includes('{name} ({role.value})')")
+        yield page
+
+
+@pytest.fixture
+def two_anns(server: LiveServer) -> str:
+    """A key of the channel that recorded two customers whom the same text leads to: as an e-mail and as a login."""
+    key = server.key("web")
+    as_login = {"kind": "login", "value": ANN["value"], "assurance": "LOGIN"}
+    batch = {"sent_at": now(), "actions": [action(ANN), action(as_login, type="plan.chosen")]}
+    assert server.graphql(RECORD, {"input": {"batch": batch}}, key)["data"]["recordActions"]["stored"] == 2
+    return key
+
+
+@in_a_browser
+def test_an_admin_signs_in_by_a_link_and_finds_changes_and_follows(
+    server: LiveServer, tmp_path: Path, two_anns: str
+) -> None:
+    with signed_in(server, tmp_path, Role.ADMIN, "ops") as page:
+        begin(page, "FindCustomer")
+        found = answer(page, "plan.chosen")
+        begin(page, "RegisterChannel")
+        registered = answer(page, "key")
+        begin(page, "FollowCustomer")
+        page.until("document.querySelector('.graphiql-execute-button[aria-label^=Stop]')")
+        followed = record_until_seen(server, page, two_anns)
+        page.click('[aria-label="Operation Editor"] .graphiql-editor')
+        page.press("a", 65, holding="Control")
+        page.write("{ chan")
+        page.until("document.querySelector('.suggest-widget.visible .monaco-list-row[aria-label^=channels]')")
+
+        assert page.evaluate("document.cookie") == ""
+        assert page.foreign == []
+        assert page.complaints == []
+
+    kinds = [[one["kind"] for one in hit["identifiers"]] for hit in found["data"]["customers"]]
+    assert sorted(kinds) == [["email"], ["login"]]
+    assert [hit["actions"]["nodes"][0]["channel"] for hit in found["data"]["customers"]] == ["web", "web"]
+    assert registered["data"]["registerChannel"]["key"].startswith("sl_")
+    assert followed["data"]["customerActivity"]["type"] == "plan.chosen"
+    noted = list(server.database.audit.find({}, {"deed": 1, "who.name": 1, "_id": 0}, sort=[("_id", 1)]))
+    by_ops = [one["deed"] for one in noted if one["who"].get("name") == "ops"]
+    assert [deed for deed in by_ops if deed.startswith("customer.")] == ["customer.read", "customer.followed"]
+
+
+@in_a_browser
+def test_a_link_works_once_and_who_signed_out_is_out(server: LiveServer, tmp_path: Path) -> None:
+    link = new_link(server, Role.ADMIN, "ops")
+    with chromium(tmp_path) as page:
+        page.open(link)
+        page.until("document.querySelector('.who')?.textContent.includes('ops')")
+        page.open(f"{server.url}/healthz")
+        page.open(link)
+        page.until("document.querySelector('#told')?.textContent.includes('was used')")
+        assert "#" not in page.evaluate("location.href")
+
+        page.open(f"{server.url}/graphiql")
+        page.click(".who button")
+        page.until("document.querySelector('.who')?.textContent === 'Nobody is signed in'")
+        asked = page.evaluate("fetch('graphql?query={viewer{role}}').then(answer => answer.status)")
+
+        assert asked == 401
+        assert "steadylight admin link" in page.until("document.querySelector('.examples-hint').textContent")
+        assert page.foreign == []
+
+
+@in_a_browser
+def test_an_agent_says_why(server: LiveServer, tmp_path: Path, two_anns: str) -> None:
+    with signed_in(server, tmp_path, Role.AGENT, "a.singh") as page:
+        begin(page, "FindCustomer")
+        refused = answer(page, "FORBIDDEN")
+        page.click('[aria-label="Headers"] .graphiql-editor:not(.hidden)')
+        page.press("Home", 36, holding="Control")
+        page.press("ArrowDown", 40)
+        page.press("End", 35)
+        page.press("ArrowLeft", 37)
+        page.press("ArrowLeft", 37)
+        page.write("called about a bill")
+        page.click(".graphiql-execute-button")
+        found = answer(page, "plan.chosen")
+
+    assert "Steadylight-Reason" in refused["errors"][0]["message"]
+    assert len(found["data"]["customers"]) == 2
+    (noted,) = server.database.audit.find({"deed": "customer.read"})
+    assert (noted["who"]["name"], noted["why"], len(noted["whom"])) == ("a.singh", "called about a bill", 2)
+
+
+class _Foreign(BaseHTTPRequestHandler):
+    """A page of somebody else's, on this machine: another port is another origin, though the same site."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Foreign</title><body>")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def foreign() -> Iterator[str]:
+    """Its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Foreign) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+        thread.join()
+
+
+@in_a_browser
+def test_a_foreign_page_cannot_use_the_cookie(server: LiveServer, tmp_path: Path, foreign: str) -> None:
+    document = 'mutation { registerChannel(input: {name: "planted", kind: SELF_SERVICE}) { key } }'
+    url, body = json.dumps(f"{server.url}/graphql"), json.dumps(json.dumps({"query": document}))
+    typed = "headers: {'Content-Type': 'application/json'}"
+    read = f"fetch({url} + '?query={{viewer{{role}}}}', {{credentials: 'include'}})"
+    write = f"fetch({url}, {{method: 'POST', credentials: 'include', body: {body}, {typed}}})"
+    unseen = f"fetch({url}, {{method: 'POST', mode: 'no-cors', credentials: 'include', body: {body}}})"
+    follow = f"""new Promise(done => {{
+        const socket = new WebSocket({url.replace("http", "ws")}, "graphql-transport-ws");
+        socket.onopen = () => socket.send('{{"type": "connection_init"}}');
+        socket.onmessage = () => done("let in");
+        socket.onclose = () => done("closed");
+    }})"""
+    with signed_in(server, tmp_path, Role.ADMIN, "ops") as page:
+        page.open(foreign)
+        page.until("document.title === 'Foreign' && document.body")
+        outcomes = [page.evaluate(f"{ask}.then(() => 'answered', () => 'refused')") for ask in (read, write)]
+        page.evaluate(f"{unseen}.then(() => true, () => true)")
+
+        assert outcomes == ["refused", "refused"]
+        assert page.evaluate(follow) == "closed"
+    assert server.database.channels.count_documents({"_id": "planted"}) == 0
+
+
 @asynccontextmanager
 async def visitor(assets: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the page alone, whose files lie in `assets`."""
@@ -192,7 +345,6 @@ async def test_files_with_a_hash_in_their_name_are_kept_for_ever(built: Path) ->
         outside = await client.get("/graphiql/assets/..%2Fgraphiql.py")
 
     assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert script.headers["X-Content-Type-Options"] == "nosniff"
     assert script.headers["Content-Type"].startswith("text/javascript")
     assert [missing.status_code, outside.status_code] == [404, 404]
 
@@ -230,9 +382,10 @@ def test_the_operations_of_the_contract_are_among_the_examples() -> None:
 
 @pytest.mark.parametrize("example", graphiql.examples(), ids=lambda one: str(one["name"]))
 def test_an_example_runs_as_it_is(shared_server: LiveServer, example: dict[str, Any]) -> None:
-    key = shared_server.admin_key if example["name"] == "RegisterChannel" else shared_server.key("web")
+    web = shared_server.key("web")
+    key = shared_server.admin_key if example["name"] in ("FindCustomer", "RegisterChannel") else web
     filled = example["variables"].replace("<a new UUID>", str(uuid4())).replace("<now>", now())
-    shared_server.graphql(RECORD, {"input": {"batch": {"sent_at": now(), "actions": [action(ANN)]}}}, key)
+    shared_server.graphql(RECORD, {"input": {"batch": {"sent_at": now(), "actions": [action(ANN)]}}}, web)
 
     document = schema().documents.read(example["query"])
     if document.operation(None).operation is not OperationType.SUBSCRIPTION:  # those are followed in the browser

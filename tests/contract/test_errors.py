@@ -1,5 +1,6 @@
 """Every error code and every verdict of the contract, provoked over plain HTTP and through the SDK."""
 
+import asyncio
 import gzip
 import json
 import time
@@ -325,9 +326,40 @@ async def test_rate_limited_is_who_opens_more_than_50_operations_on_one_socket(c
         assert refused["payload"][0]["extensions"]["retryAfter"] == 1.0
 
 
+async def test_rate_limited_is_who_follows_too_much_over_all_its_sockets(mongod: EmbeddedDatabase) -> None:
+    live = LiveServer(settings_for(mongod, max_subscriptions=2))
+    try:
+        key, other, by = live.key("web"), live.key("ivr"), {"identifier": login("C-1")}
+        live.graphql(RECORD, {"input": {"batch": batch(action(login("C-1")))}}, key)
+        async with (
+            Follower.at(live.url, key) as first,
+            Follower.at(live.url, key) as second,
+            Follower.at(live.url, other) as third,
+        ):
+            await first.follow(by, "1")
+            await second.follow(by, "2")
+            await asyncio.sleep(0.5)
+            await second.follow(by, "3")
+            refused = await second.heard()
+            await third.follow(by, "4")
+            await first.tell({"type": "complete", "id": "1"})
+            await asyncio.sleep(0.5)
+            await second.follow(by, "5")
+
+            with pytest.raises(TimeoutError):  # neither the other credential nor the place that was freed is refused
+                await third.heard(0.5)
+            with pytest.raises(TimeoutError):
+                await second.heard(0.5)
+    finally:
+        live.stop()
+
+    assert (refused["type"], refused["id"]) == ("error", "3")
+    assert [each["extensions"]["code"] for each in refused["payload"]] == ["RATE_LIMITED"]
+
+
 @pytest.mark.parametrize("status", [429, 200])
 def test_rate_limited_is_obeyed_by_the_sdk(status: int) -> None:
-    # No operation over HTTP is limited yet: what a server will answer then is given by hand.
+    # Given by hand, so that both statuses are tried and nobody waits.
     told = {
         "message": "Too many requests.",
         "extensions": {"code": "RATE_LIMITED", "retryAfter": 7.5, "requestId": "r"},

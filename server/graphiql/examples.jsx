@@ -2,6 +2,7 @@
 
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 
+import { lastCustomer } from "./fetcher.js";
 import { WaysIn } from "./who.jsx";
 
 /** What the server wrote into the page: [{ name, about, query, variables }]. */
@@ -18,7 +19,10 @@ function uuid() {
 
 /** Variables with what must be new each time filled in. */
 const filledIn = (variables) =>
-  variables.replaceAll("<a new UUID>", uuid).replaceAll("<now>", () => new Date().toISOString());
+  variables
+    .replaceAll("<a new UUID>", uuid)
+    .replaceAll("<now>", () => new Date().toISOString())
+    .replaceAll("<the customer found last>", (unknown) => lastCustomer ?? unknown);
 
 /** The tabs of a first visit. */
 export function firstTabs(headers) {

@@ -15,6 +15,8 @@ async function viewerBy(credential) {
 
 async function signOut() {
   await fetch(new URL("sign-out", document.baseURI), { method: "POST", credentials: "same-origin" });
+  // The queries there name customers: whoever comes next should not read them. GraphiQL writes till the page is left.
+  addEventListener("pagehide", () => sessionStorage.clear());
   location.reload();
 }
 
@@ -44,8 +46,8 @@ export function Who({ credential }) {
 
 /** How to get in, until somebody is. */
 export function WaysIn() {
-  const schema = useGraphiQL((state) => state.schema);
-  if (schema) return null;
+  const isKnown = useGraphiQL(({ schema, isIntrospecting }) => Boolean(schema) || isIntrospecting);
+  if (isKnown) return null;
   return (
     <p className="examples-hint">
       Open a sign-in link: <code>steadylight admin link</code> prints one. Or type a key under Headers, after{" "}

@@ -1,6 +1,5 @@
 """Every error code and every verdict of the contract, provoked over plain HTTP and through the SDK."""
 
-import asyncio
 import gzip
 import json
 import time
@@ -326,42 +325,6 @@ async def test_rate_limited_is_who_opens_more_than_50_operations_on_one_socket(c
         assert (refused["type"], refused["id"]) == ("error", "50")
         assert [each["extensions"]["code"] for each in refused["payload"]] == ["RATE_LIMITED"]
         assert refused["payload"][0]["extensions"]["retryAfter"] == 1.0
-
-
-@pytest.fixture
-def narrow(mongod: EmbeddedDatabase) -> Iterator[tuple[LiveServer, str, str]]:
-    """A server on which a credential may have two operations open; the keys of two channels."""
-    live = LiveServer(settings_for(mongod, max_subscriptions=2))
-    keys = live.key("web"), live.key("ivr")
-    live.graphql(RECORD, {"input": {"batch": batch(action(login("C-1")))}}, keys[0])
-    yield live, *keys
-    live.stop()
-
-
-async def test_rate_limited_is_who_follows_too_much_over_all_its_sockets(narrow: tuple[LiveServer, str, str]) -> None:
-    live, key, other = narrow
-    by = {"identifier": login("C-1")}
-    async with (
-        Follower.at(live.url, key) as first,
-        Follower.at(live.url, key) as second,
-        Follower.at(live.url, other) as third,
-    ):
-        await first.follow(by, "1")
-        await second.follow(by, "2")
-        await asyncio.sleep(0.5)
-        await second.follow(by, "3")
-        refused = await second.heard()
-        await third.follow(by, "4")
-        await first.tell({"type": "complete", "id": "1"})
-        await asyncio.sleep(0.5)
-        await second.follow(by, "5")
-
-        for follower in (second, third):  # neither the place that was freed nor the other credential is refused
-            with pytest.raises(TimeoutError):
-                await follower.heard(0.5)
-
-    assert (refused["type"], refused["id"]) == ("error", "3")
-    assert [each["extensions"]["code"] for each in refused["payload"]] == ["RATE_LIMITED"]
 
 
 @pytest.mark.parametrize("status", [429, 200])

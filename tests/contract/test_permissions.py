@@ -36,7 +36,7 @@ COOKIE = "__Host-steadylight"
 LETTERS = {"NOT_FOUND": "N", "FORBIDDEN": "F", "UNAUTHENTICATED": "U"}
 REFUSALS = "NFUR"
 # Written by asking, whatever is answered: the audit, the counts of the limits. A credential's `last_used_at` as well.
-BESIDES = {"audit", "audit_head", "counters"}
+BESIDES = {"audit", "audit_head", "rates"}
 RECORD = "mutation ($input: RecordActionsInput!) { recordActions(input: $input) { token verdicts } }"
 
 

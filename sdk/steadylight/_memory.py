@@ -65,8 +65,11 @@ class Memory:
         skew = off if abs(off) > _CLOCK_TOLERANCE else timedelta()
         letters, exceptions, warnings = "", [], []
         for index, each in enumerate(batch.actions):
-            letter, code, message = self._take(each, channel, cap, skew)
+            letter, code, message, blocked = self._take(each, channel, cap, skew)
             letters += letter
+            for kind in blocked:
+                message = f"The {kind} stands for nobody, or is no {kind}: it proves nothing, and is kept as a claim."
+                warnings.append({"index": index, "code": "BLOCKED_VALUE", "message": message})
             if letter in "XR":
                 id = each.get("id") if isinstance(each, dict) else None
                 told = {"index": index, "verdict": "REFUSED" if letter == "X" else "RETRY", "code": code}
@@ -84,27 +87,27 @@ class Memory:
             "token": self.token,
         }
 
-    def _take(self, raw: object, channel: str, cap: Assurance, skew: timedelta) -> tuple[str, str, str]:
-        """Letter, code and message."""
+    def _take(self, raw: object, channel: str, cap: Assurance, skew: timedelta) -> tuple[str, str, str, Sequence[str]]:
+        """Letter, code and message; and the kinds of identifiers that stand for nobody, if it is stored."""
         try:
             action = ActionInput.model_validate(raw)
         except ValidationError as error:
-            return "X", "INVALID", why(error)
+            return "X", "INVALID", why(error), ()
         seen = Seen(action.identifiers, cap, channel, action.contact)
         if found := self._fault(action, seen, skew):
-            return "X", "INVALID", found
+            return "X", "INVALID", found, ()
         told = action.told()
         before = self._stored.get(action.id)
         if before == (channel, told):
-            return "D", "", ""
+            return "D", "", "", seen.blocked
         if before is not None:
-            return "X", "CONFLICT", "An action with this id is stored already and says something else"
+            return "X", "CONFLICT", "An action with this id is stored already and says something else", ()
         if self.hesitations:
             self.hesitations -= 1
-            return "R", "UNAVAILABLE", "Not stored this time; send it again"
+            return "R", "UNAVAILABLE", "Not stored this time; send it again", ()
         self._stored[action.id] = (channel, told)
         self._keep(action, seen, channel, skew)
-        return "S", "", ""
+        return "S", "", "", seen.blocked
 
     def _fault(self, action: ActionInput, seen: Seen, skew: timedelta) -> str | None:
         if action.at < _EARLIEST:
@@ -118,7 +121,7 @@ class Memory:
         if (found := fault(action.properties, MAX_DEPTH)) is not None:
             return f"properties: {found}"
         if seen.home is None:
-            return "identifiers: none reaches the bar of its kind, and there is no contact"
+            return "identifiers: none reaches its bar with a value that stands for somebody, and there is no contact"
         return None
 
     def _keep(self, action: ActionInput, seen: Seen, channel: str, skew: timedelta) -> None:

@@ -116,7 +116,7 @@ LOGIN = {"kind": "login", "value": "C-1", "assurance": "LOGIN"}
         ("customer-number", "77", "KNOWLEDGE", "CALLER_ID", "77"),
         ("account", "77", "KNOWLEDGE", "CALLER_ID", "77"),
         ("email", "a@b.example", "OTP", "KNOWLEDGE", "A@B.example"),
-        ("phone", "+44123", "OTP", "CALLER_ID", "+44 (1) 23"),
+        ("phone", "+442079460000", "OTP", "CALLER_ID", "+44 (20) 7946-0000"),
         ("loyalty-card", "77", "LOGIN", "OTP", "77"),
     ],
 )

@@ -42,6 +42,7 @@ class Claims:
     subject: str
     kind: str
     channel: str | None
+    may_link: bool
     expires_at: datetime
 
     @property
@@ -92,6 +93,7 @@ class Tokens:
             subject=subject,
             kind=issuer.kind,
             channel=_channel(issuer, claims["aud"]),
+            may_link=issuer.may_link,
             expires_at=expires_at,
         )
 

@@ -32,6 +32,16 @@ def test_these_are_the_commands() -> None:
         "key rotate",
         "key revoke",
         "key list",
+        "admin link",
+        "agent link",
+        "session list",
+        "session end",
+        "audit verify",
+        "audit list",
+        "apply",
+        "blueprint show",
+        "blueprint list",
+        "blueprint rollback",
     }
 
 

@@ -9,8 +9,9 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +39,8 @@ _FLAGS = (
 )
 _REPORT = "addEventListener('securitypolicyviolation', v => console.error('CSP', v.violatedDirective, v.blockedURI))"
 _MODIFIERS = {"Control": 2}
+# Unique in the process: pages share a socket, and an answer that nobody awaited may come when the next page listens.
+_ids = count(1)
 
 
 class Page:
@@ -47,9 +50,11 @@ class Page:
         self.requested: list[str] = []
         self.complaints: list[str] = []
         self._socket = socket
-        self._id = 0
         self._session: str | None = None
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._sessions: set[str] = set()
+        self._visitor = self._call("Target.createBrowserContext")["browserContextId"]
+        given = {"url": "about:blank", "browserContextId": self._visitor}
+        target = self._call("Target.createTarget", **given)["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self._listen(self._session)
         self._call("Page.enable")
@@ -101,17 +106,23 @@ class Page:
         """Saves what the page shows as a PNG."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
+    def close(self) -> None:
+        """Ends it, and forgets the visitor's cookies and storage."""
+        self._session = None
+        self._call("Target.disposeBrowserContext", browserContextId=self._visitor)
+
     def _listen(self, session: str) -> None:
+        self._sessions.add(session)
         for method in ("Network.enable", "Runtime.enable", "Log.enable"):
             self._send(method, session)
         self._send("Target.setAutoAttach", session, autoAttach=True, waitForDebuggerOnStart=True, flatten=True)
         self._send("Runtime.runIfWaitingForDebugger", session)
 
     def _send(self, method: str, session: str | None, **params: Any) -> int:
-        self._id += 1
-        message = {"id": self._id, "method": method, "params": params}
+        id = next(_ids)
+        message = {"id": id, "method": method, "params": params}
         self._socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
-        return self._id
+        return id
 
     def _call(self, method: str, **params: Any) -> Any:
         sent = self._send(method, self._session, **params)
@@ -120,12 +131,12 @@ class Page:
             if message.get("id") == sent:
                 assert "error" not in message, (method, message["error"])
                 return message["result"]
-            if "method" in message:
+            if "method" in message and message.get("sessionId") in self._sessions:
                 self._note(message["method"], message["params"])
 
     def _note(self, event: str, told: Any) -> None:
         match event:
-            case "Target.attachedToTarget" if self._session is not None:
+            case "Target.attachedToTarget":
                 self._listen(told["sessionId"])
             case "Network.requestWillBeSent":
                 self.requested.append(told["request"]["url"])
@@ -141,16 +152,26 @@ class Page:
                 self.complaints.append(f"{told['entry']['source']}: {told['entry']['text']}")
 
 
+Visit = Callable[[], AbstractContextManager[Page]]
+
+
 @contextmanager
 def chromium(profile: Path) -> Iterator[Page]:
     """A page of a browser that has never run before; `profile` is an empty directory for it."""
+    with visitors(profile) as visit, visit() as page:
+        yield page
+
+
+@contextmanager
+def visitors(profile: Path) -> Iterator[Visit]:
+    """Pages of one browser, one after the other, each as if nobody had used it before: without cookies or storage."""
     assert CHROMIUM is not None
     with (profile / "log").open("wb") as log:
         command = [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         with connect(_address(process, profile), max_size=None, proxy=None) as socket:
-            yield Page(socket)
+            yield lambda: closing(Page(socket))
     finally:
         process.terminate()
         process.wait(10)

@@ -22,7 +22,11 @@ def private_key(algorithm: str) -> Private:
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
     if algorithm.startswith("ES"):
-        curves: dict[str, type[ec.EllipticCurve]] = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
+        curves: dict[str, type[ec.EllipticCurve]] = {
+            "ES256": ec.SECP256R1,
+            "ES384": ec.SECP384R1,
+            "ES512": ec.SECP521R1,
+        }
         return ec.generate_private_key(curves[algorithm]())
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

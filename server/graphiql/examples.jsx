@@ -2,6 +2,9 @@
 
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 
+import { lastCustomer } from "./fetcher.js";
+import { WaysIn } from "./who.jsx";
+
 /** What the server wrote into the page: [{ name, about, query, variables }]. */
 const EXAMPLES = JSON.parse(document.getElementById("graphiql").dataset.examples);
 
@@ -16,7 +19,10 @@ function uuid() {
 
 /** Variables with what must be new each time filled in. */
 const filledIn = (variables) =>
-  variables.replaceAll("<a new UUID>", uuid).replaceAll("<now>", () => new Date().toISOString());
+  variables
+    .replaceAll("<a new UUID>", uuid)
+    .replaceAll("<now>", () => new Date().toISOString())
+    .replaceAll("<the customer found last>", (unknown) => lastCustomer ?? unknown);
 
 /** The tabs of a first visit. */
 export function firstTabs(headers) {
@@ -35,8 +41,9 @@ function Examples() {
   return (
     <section aria-label="Examples">
       <h2 className="examples-title">Examples</h2>
+      <WaysIn />
       <p className="examples-hint">
-        Type a key under Headers, after <code>Bearer</code>. It serves every tab until this page is left.
+        Agents say why they look: in <code>Steadylight-Reason</code> under Headers. It is noted.
       </p>
       <ul className="examples">
         {EXAMPLES.map((example) => (

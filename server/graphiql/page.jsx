@@ -12,12 +12,13 @@ import "@graphiql/plugin-explorer/style.css";
 import "./page.css";
 import { EXAMPLES_PLUGIN, firstTabs } from "./examples.jsx";
 import { credentialOf, fetcherWith } from "./fetcher.js";
+import { Who } from "./who.jsx";
 
 globalThis.MonacoEnvironment = {
   getWorker: (_, label) => new Worker(new URL(WORKERS[label] ?? WORKERS.editor, import.meta.url)),
 };
 
-const HEADERS = '{\n  "Authorization": "Bearer "\n}';
+const HEADERS = '{\n  "Steadylight-Reason": "",\n  "Authorization": "Bearer "\n}';
 const TABS = firstTabs(HEADERS);
 const PLUGINS = [EXAMPLES_PLUGIN, explorerPlugin(), HISTORY_PLUGIN];
 
@@ -62,6 +63,7 @@ function Page() {
     >
       <GraphiQL.Logo>
         <span className="graphiql-logo-link">Steadylight</span>
+        <Who credential={credential} />
       </GraphiQL.Logo>
       <OutdatedError />
     </GraphiQL>

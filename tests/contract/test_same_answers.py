@@ -65,7 +65,7 @@ REFUSED: dict[str, Any] = {
     "at: without offset": action(SOMEBODY, at="2026-11-22T00:00:00"),
     "at: no such day": action(SOMEBODY, at="2026-02-30T00:00:00Z"),
     "at: before 1900": action(SOMEBODY, at="1899-12-31T23:59:59Z"),
-    "at: more than 5 minutes ahead": action(SOMEBODY, at=moment(minutes=-6)),
+    "at: more than 5 minutes ahead": action(SOMEBODY, at=moment(minutes=-600)),
     "identifiers: none, and no contact": action(),
     "identifiers: an object": action(SOMEBODY, identifiers=SOMEBODY),
     "identifiers: 11": action(*[identifier(value=str(number)) for number in range(11)]),

@@ -16,10 +16,12 @@ from steadylight_server.access.gate import Gate
 from steadylight_server.access.models import Viewer
 from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.conftest import LiveServer, settings_for
-from tests.factories import action, login
+from tests.factories import action, batch, login
 from tests.live.conftest import Pair
 from tests.live.follower import PROTOCOL, Follower
 from tests.live.processes import ServerProcess, wait_until
+
+RECORD = "mutation R($input: RecordActionsInput!) { recordActions(input: $input) { stored } }"
 
 
 def by(name: str) -> dict[str, Any]:
@@ -207,3 +209,39 @@ async def test_a_page_of_a_foreign_origin_is_turned_away(watchful: LiveServer, w
         async with Follower.at(watchful.url, watched_key, origin=origin) as follower:
             await follower.tell({"type": "ping"})
             assert await follower.heard() == {"type": "pong"}
+
+
+@pytest.fixture
+def narrow(mongod: EmbeddedDatabase) -> Iterator[tuple[LiveServer, str, str]]:
+    """A server on which a credential may have two operations open; the keys of two channels."""
+    live = LiveServer(settings_for(mongod, max_subscriptions=2))
+    keys = live.key("web"), live.key("ivr")
+    live.graphql(RECORD, {"input": {"batch": batch(action(login("C-1")))}}, keys[0])
+    yield live, *keys
+    live.stop()
+
+
+async def test_who_follows_too_much_over_all_its_sockets_is_rate_limited(narrow: tuple[LiveServer, str, str]) -> None:
+    live, key, other = narrow
+    by_login = by("C-1")
+    async with (
+        Follower.at(live.url, key) as first,
+        Follower.at(live.url, key) as second,
+        Follower.at(live.url, other) as third,
+    ):
+        await first.follow(by_login, "1")
+        await second.follow(by_login, "2")
+        await asyncio.sleep(0.5)
+        await second.follow(by_login, "3")
+        refused = await second.heard()
+        await third.follow(by_login, "4")
+        await first.tell({"type": "complete", "id": "1"})
+        await asyncio.sleep(0.5)
+        await second.follow(by_login, "5")
+
+        for follower in (second, third):  # neither the place that was freed nor the other credential is refused
+            with pytest.raises(TimeoutError):
+                await follower.heard(0.5)
+
+    assert (refused["type"], refused["id"]) == ("error", "3")
+    assert [each["extensions"]["code"] for each in refused["payload"]] == ["RATE_LIMITED"]

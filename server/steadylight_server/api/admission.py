@@ -13,6 +13,8 @@ What agents and admins see is audited before it is shown: what cannot be audited
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from graphql import OperationType
+
 from steadylight_server.access.models import Role
 from steadylight_server.api import nodes
 from steadylight_server.api.info import Info, viewer
@@ -87,7 +89,7 @@ async def _note(info: Info, whom: Sequence[str], why: str) -> None:
     raw = info._raw_info
     await info.context.services.audit.note(
         who=viewer(info).described(),
-        deed="customer.read" if raw.operation.operation.value == "query" else "customer.followed",
+        deed="customer.followed" if raw.operation.operation is OperationType.SUBSCRIPTION else "customer.read",
         whom=whom,
         fields=fields_asked(raw.schema, raw.operation, raw.fragments),
         why=why,

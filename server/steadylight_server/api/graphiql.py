@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).parent / "examples"
 OPERATIONS = Path(__file__).parents[1] / "contract/operations"
 
 # Open in a tab each at a first visit, in this order; the other examples are in the list beside them.
-FIRST = ("WhoAmI", "CustomerByEmail", "FollowCustomer")
+FIRST = ("FindCustomer", "WhoAmI")
 
 HEADERS = {
     "Content-Security-Policy": "; ".join(
@@ -81,7 +81,8 @@ and install that wheel here. It holds them.</li>
 def examples() -> Sequence[dict[str, Any]]:
     """Documents to begin with: `name`, `about`, `query`, `variables` as JSON text, and whether it opens `first`.
 
-    In variables `"<a new UUID>"` and `"<now>"` stand for what the page fills in.
+    In variables `"<a new UUID>"`, `"<now>"` and `"<the customer found last>"` stand for what the page
+    fills in; the last one stays as it is until an answer has shown a customer's id.
     """
     documents = (path for folder in (EXAMPLES, OPERATIONS) for path in sorted(folder.glob("*.graphql")))
     found = {path.stem: path.read_text() for path in documents}

@@ -172,12 +172,12 @@ class Collection:
 
     async def replace(self, other: "Collection") -> None:
         """Takes the name of `other`, whose contents go, in one step."""
-        with translated(), pymongo.timeout(None):
+        with translated(), pymongo.timeout(0):
             await self._of.rename(other.name, dropTarget=True)
 
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
         """Makes the indexes that are not there yet, however long that takes."""
-        with translated(), pymongo.timeout(None):
+        with translated(), pymongo.timeout(0):
             await self._of.create_indexes(list(indexes))
 
     async def index_names(self) -> set[str]:

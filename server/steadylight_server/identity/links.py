@@ -14,8 +14,9 @@ from uuid import UUID, uuid4
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import Conflict, Invalid, NotFound
+from steadylight_server.identity.kinds import Kinds
 from steadylight_server.identity.models import Evidence, Key, Link, Profile, Reason, Refusal
-from steadylight_server.identity.partition import MOST_OF_A_KIND, partition
+from steadylight_server.identity.partition import partition
 from steadylight_server.identity.store import Crowded, IdentityStore
 
 # Pairs in one transaction: more lock each other out, fewer cost a round trip each.
@@ -28,8 +29,9 @@ _Order = tuple[bool, int, object, UUID]
 class Links:
     """The only maker of links."""
 
-    def __init__(self, store: IdentityStore, *, clock: Clock = now) -> None:
+    def __init__(self, store: IdentityStore, kinds: Kinds, *, clock: Clock = now) -> None:
         self._store = store
+        self._kinds = kinds
         self._clock = clock
         # The order of the link that is stored for two profiles: evidence that comes behind it changes nothing.
         self._remembered: OrderedDict[tuple[UUID, UUID], _Order] = OrderedDict()
@@ -54,7 +56,7 @@ class Links:
             profiles, links = await self._store.around(trial.profile_ids)
         except Crowded:
             return Refusal.TOO_MANY_PROFILES
-        return partition(profiles, [*links, trial], MOST_OF_A_KIND).refused.get(trial.id)
+        return partition(profiles, [*links, trial], self._kinds.most).refused.get(trial.id)
 
     @staticmethod
     def words(refusal: Refusal) -> str:
@@ -98,7 +100,7 @@ class Links:
         def work(
             profiles: Sequence[Profile], links: Sequence[Link]
         ) -> tuple[Mapping[UUID, UUID], Mapping[UUID, Refusal]]:
-            outcome = partition(profiles, links, MOST_OF_A_KIND)
+            outcome = partition(profiles, links, self._kinds.most)
             if refusal := outcome.refused.get(id):
                 raise Conflict(_WHY_NOT[refusal])
             return outcome.customer_ids, outcome.refused
@@ -168,7 +170,7 @@ class Links:
     def _work(
         self, profiles: Sequence[Profile], links: Sequence[Link]
     ) -> tuple[Mapping[UUID, UUID], Mapping[UUID, Refusal]]:
-        outcome = partition(profiles, links, MOST_OF_A_KIND)
+        outcome = partition(profiles, links, self._kinds.most)
         return outcome.customer_ids, outcome.refused
 
     def _proven(self, one: Evidence, profile_ids: Mapping[Key, UUID]) -> Link:

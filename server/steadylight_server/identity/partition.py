@@ -18,8 +18,6 @@ from uuid import UUID
 
 from steadylight_server.identity.models import Link, Profile, Reason, Refusal
 
-# How many identifiers of a kind one customer may have; of others, any number.
-MOST_OF_A_KIND: Mapping[str, int] = {"login": 1}
 # More is no person, but a shared telephone or a test address that nobody blocked.
 MOST = 50
 

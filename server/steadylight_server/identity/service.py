@@ -26,7 +26,7 @@ class IdentityService:
         self._clock = clock
         self._remembered: OrderedDict[Key, UUID] = OrderedDict()
         self.kinds = kinds or Kinds()
-        self.links = Links(store, clock=clock)
+        self.links = Links(store, self.kinds, clock=clock)
 
     async def resolve(self, keys: Collection[Key]) -> dict[Key, UUID]:
         """The profile of each key, made where there is none: in bulk, and once, whoever asks at the same moment."""

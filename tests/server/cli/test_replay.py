@@ -204,7 +204,7 @@ def test_a_key_that_may_not_record_ends_it(
 
     said = steadylight("replay", log, "--url", shared_server.url, "--key", key, "--json", code=1).stderr
 
-    assert "Error: This key lacks the scope actions:write." in said
+    assert "Error: This credential lacks the scope actions:write" in said
 
 
 def test_a_channel_that_somebody_else_adds_meanwhile_is_taken_as_it_is(server: LiveServer) -> None:

@@ -83,6 +83,6 @@ def test_what_would_only_show_later_is_refused_at_the_start(wrong: dict[str, obj
 
 
 def test_an_issuers_keys_may_be_on_this_machine() -> None:
-    (issuer,) = Settings(issuers=({**ISSUER, "jwks_url": "http://127.0.0.1:9/keys"},)).issuers  # type: ignore[arg-type]
+    (issuer,) = Settings(issuers=({**ISSUER, "jwks_url": "http://127.0.0.1:9/keys"},)).issuers
 
     assert (issuer.algorithms, issuer.subject_claim, issuer.kind) == (("RS256",), "sub", "login")

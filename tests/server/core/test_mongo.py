@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from bson.timestamp import Timestamp
+from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from steadylight_server.core import mongo
 from steadylight_server.core.collection import Collection
+from steadylight_server.core.embedded import EmbeddedDatabase
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.core.mongo import Database
 from tests.server.conftest import Slices
@@ -144,3 +146,23 @@ async def test_a_read_after_a_moment_that_has_not_come_is_unavailable(shared: Sl
             await notes.find_one({})
         with pytest.raises(Unavailable):
             [one async for one in notes.each({})]
+
+
+@pytest.mark.parametrize("command", ["createIndexes", "renameCollection"])
+async def test_what_takes_long_on_a_large_collection_may_take_as_long_as_it_takes(
+    house: Slices, mongod: EmbeddedDatabase, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(mongo, "PATIENCE", 0.2)
+    database = Database(mongod.uri, house.settings.database)
+    large = database.collection(f"large-{command}")
+    await large.insert_one({"_id": 1})
+
+    async with house.failing(command, blockConnection=True, blockTimeMS=700, times=1, appName="steadylight"):
+        if command == "createIndexes":
+            await large.create_indexes([IndexModel([("at", 1)], name="at")])
+        else:
+            await large.replace(database.collection("renamed"))
+
+    names = await large.index_names() if command == "createIndexes" else await database.collection_names()
+    assert ("at" if command == "createIndexes" else "renamed") in names
+    await database.close()

@@ -13,7 +13,7 @@ from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.errors import Conflict, NotFound
 from steadylight_server.identity import store as module
 from steadylight_server.identity.models import Evidence, Key, Refusal
-from steadylight_server.identity.partition import MOST_OF_A_KIND, partition
+from steadylight_server.identity.partition import partition
 from tests.server.conftest import Slices
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -197,6 +197,6 @@ async def test_overlapping_chains_joined_and_parted_at_once_come_out_as_computed
         profiles = [one for id in ids.values() for one in (await house.identity.customer(id)).profiles if one.id == id]
         assert len(stored) == len(links)
         assert len([link for link in stored if link.is_retired]) == 3
-        outcome = partition(profiles, stored, MOST_OF_A_KIND)
+        outcome = partition(profiles, stored, house.identity.kinds.most)
         assert {one.id: one.customer_id for one in profiles} == outcome.customer_ids
         assert {link.id: link.refusal for link in stored if link.refusal} == outcome.refused

@@ -1,0 +1,212 @@
+"""Who may do what: one row for each field, argument and input field of the schema, one column for each asker.
+
+What is asked is always about the first customer. Each row is written by hand, knows nothing of the server's own rules,
+and is held against what the server really answers by `test_permissions.py`.
+
+    Y   yes, and what comes is the first customer's, or about nobody
+    S   yes, but what comes, or is recorded, is the asker's own customer's: not the first one's
+    -   yes, but there is nothing to tell
+    R   the action gets the verdict REFUSED
+    N   NOT_FOUND
+    F   FORBIDDEN
+    U   UNAUTHENTICATED
+"""
+
+# In the order of the columns, in the same groups.
+ASKERS = (
+    ("nobody",),
+    (
+        "another channel",
+        "a channel that may not read",
+        "a channel that may not record",
+        "a channel",
+        "a channel beside the customer's token",
+        "a channel beside another customer's token",
+    ),
+    ("the customer", "another customer"),
+    ("an agent without a reason", "an agent in no such contact", "an agent with a reason", "an agent in the contact"),
+    ("an admin's key", "an admin's token"),
+    ("an agent's cookie", "an admin's cookie"),
+    ("an expired token", "a revoked key", "a revoked session"),
+)
+
+TABLE = """
+Query.customer                         U YFYYYN YN FFYY YY YY UUU
+Query.customer(by:)                    U YFYYYN YN FFYY YY YY UUU
+Query.customers                        U FFFFFF FF FFYY YY YY UUU
+Query.customers(value:)                U FFFFFF FF FFYY YY YY UUU
+Query.node                             U YFYYYN YN FFYY YY YY UUU
+Query.node(id:)                        U YFYYYN YN FFYY YY YY UUU
+Query.context                          U YFYYYS YS FFYY YY YY UUU
+Query.context(input:)                  U YFYYYS YS FFYY YY YY UUU
+Query.contextDocument                  U YFYYYS FF FFFF YY FY UUU
+Query.contextDocument(input:)          U YFYYYS FF FFFF YY FY UUU
+Query.viewer                           U YYYYYY YY YYYY YY YY UUU
+Query.channels                         U FFFFFF FF FFFF YY FY UUU
+
+Mutation.recordActions                 U YYFYYS FF FFFF FF FF UUU
+Mutation.recordActions(input:)         U YYFYYS FF FFFF FF FF UUU
+Mutation.recordAction                  U YYFYYS YS FFFF FF FF UUU
+Mutation.recordAction(input:)          U YYFYYS YS FFFF FF FF UUU
+Mutation.registerChannel               U FFFFFF FF FFFF YY FY UUU
+Mutation.registerChannel(input:)       U FFFFFF FF FFFF YY FY UUU
+
+Subscription.customerActivity          U YFYYYN YN FFYY YY YY UUU
+Subscription.customerActivity(by:)     U YFYYYN YN FFYY YY YY UUU
+
+Viewer.role                            U YYYYYY YY YYYY YY YY UUU
+Viewer.name                            U ------ -- YYYY -Y YY UUU
+Viewer.channel                         U YYYYYY YY YYYY -- Y- UUU
+Viewer.scopes                          U YYYYYY YY YYYY YY YY UUU
+Viewer.highestAssurance                U YYYYYY YY YYYY YY YY UUU
+Viewer.serverTime                      U YYYYYY YY YYYY YY YY UUU
+Viewer.customer                        U -F--YS YS ---- -- -- UUU
+
+Channel.name                           U FFFFFF FF FFFF YY FY UUU
+Channel.kind                           U FFFFFF FF FFFF YY FY UUU
+Channel.highestAssurance               U FFFFFF FF FFFF YY FY UUU
+Channel.createdAt                      U FFFFFF FF FFFF YY FY UUU
+
+Node.id                                U YFYYYN YN FFYY YY YY UUU
+
+Customer.id                            U YFYYYN YN FFYY YY YY UUU
+Customer.identifiers                   U YFYYYN YN FFYY YY YY UUU
+Customer.isKnown                       U YFYYYN YN FFYY YY YY UUU
+Customer.since                         U YFYYYN YN FFYY YY YY UUU
+Customer.actions                       U YFYYYN YN FFYY YY YY UUU
+Customer.actions(filter:)              U YFYYYN YN FFYY YY YY UUU
+Customer.actions(order:)               U YFYYYN YN FFYY YY YY UUU
+Customer.actions(first:)               U YFYYYN YN FFYY YY YY UUU
+Customer.actions(after:)               U YFYYYN YN FFYY YY YY UUU
+Customer.actions(last:)                U YFYYYN YN FFYY YY YY UUU
+Customer.actions(before:)              U YFYYYN YN FFYY YY YY UUU
+
+Identifier.kind                        U YFYYYN YN FFYY YY YY UUU
+Identifier.value                       U YFYYYN YN FFYY YY YY UUU
+
+CustomerBy.id                          U YFYYYN YN FFYY YY YY UUU
+CustomerBy.identifier                  U YFYYYN YN FFYY YY YY UUU
+
+IdentifierInput.kind                   U YFYYYN YN FFYY YY YY UUU
+IdentifierInput.value                  U YFYYYN YN FFYY YY YY UUU
+IdentifierInput.assurance              U YFYYYN YN FFYY YY YY UUU
+
+ActionFilter.channel                   U YFYYYN YN FFYY YY YY UUU
+ActionFilter.type                      U YFYYYN YN FFYY YY YY UUU
+ActionFilter.subject                   U YFYYYN YN FFYY YY YY UUU
+ActionFilter.since                     U YFYYYN YN FFYY YY YY UUU
+ActionFilter.until                     U YFYYYN YN FFYY YY YY UUU
+
+SubjectInput.kind                      U YFYYYN YN FFYY YY YY UUU
+SubjectInput.id                        U YFYYYN YN FFYY YY YY UUU
+
+ActionConnection.edges                 U YFYYYN YN FFYY YY YY UUU
+ActionConnection.nodes                 U YFYYYN YN FFYY YY YY UUU
+ActionConnection.pageInfo              U YFYYYN YN FFYY YY YY UUU
+
+ActionEdge.node                        U YFYYYN YN FFYY YY YY UUU
+ActionEdge.cursor                      U YFYYYN YN FFYY YY YY UUU
+
+PageInfo.hasNextPage                   U YFYYYN YN FFYY YY YY UUU
+PageInfo.hasPreviousPage               U YFYYYN YN FFYY YY YY UUU
+PageInfo.startCursor                   U YFYYYN YN FFYY YY YY UUU
+PageInfo.endCursor                     U YFYYYN YN FFYY YY YY UUU
+
+Action.id                              U YFYYYN YN FFYY YY YY UUU
+Action.type                            U YFYYYN YN FFYY YY YY UUU
+Action.at                              U YFYYYN YN FFYY YY YY UUU
+Action.sequence                        U YFYYYN YN FFYY YY YY UUU
+Action.channel                         U YFYYYN YN FFYY YY YY UUU
+Action.actor                           U YFYYYN YN FFYY YY YY UUU
+Action.agent                           U YFYYYN FF FFYY YY YY UUU
+Action.contact                         U YFYYYN YN FFYY YY YY UUU
+Action.journey                         U YFYYYN YN FFYY YY YY UUU
+Action.subject                         U YFYYYN YN FFYY YY YY UUU
+Action.properties                      U YFYYYN YN FFYY YY YY UUU
+Action.identifiers                     U YFYYYN YN FFYY YY YY UUU
+Action.receivedAt                      U YFYYYN YN FFYY YY YY UUU
+Action.claimedAt                       U YFYYYN YN FFYY YY YY UUU
+
+AssertedIdentifier.kind                U YFYYYN YN FFYY YY YY UUU
+AssertedIdentifier.value               U YFYYYN YN FFYY YY YY UUU
+AssertedIdentifier.assurance           U YFYYYN YN FFYY YY YY UUU
+
+Subject.kind                           U YFYYYN YN FFYY YY YY UUU
+Subject.id                             U YFYYYN YN FFYY YY YY UUU
+
+Context.customer                       U YFYYYS YS FFYY YY YY UUU
+Context.assurance                      U YFYYYS YS FFYY YY YY UUU
+Context.claims                         U YFYYYS YS FFYY YY YY UUU
+Context.actions                        U YFYYYS YS FFYY YY YY UUU
+Context.contacts                       U YFYYYS YS FFYY YY YY UUU
+Context.at                             U YFYYYS YS FFYY YY YY UUU
+Context.token                          U YFYYYS YS FFYY YY YY UUU
+
+ContextInput.identifiers               U YFYYYS YS FFYY YY YY UUU
+ContextInput.contact                   U YFYYYS YS FFYY YY YY UUU
+ContextInput.after                     U YFYYYS YS FFYY YY YY UUU
+ContextInput.recent                    U YFYYYS YS FFYY YY YY UUU
+
+Contact.id                             U YFYYYS YS FFYY YY YY UUU
+Contact.channel                        U YFYYYS YS FFYY YY YY UUU
+Contact.key                            U YFYYYS YS FFYY YY YY UUU
+Contact.firstAt                        U YFYYYS YS FFYY YY YY UUU
+Contact.lastAt                         U YFYYYS YS FFYY YY YY UUU
+Contact.outcome                        U YFYYYS YS FFYY YY YY UUU
+
+RecordActionInput.id                   U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.type                 U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.at                   U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.sequence             U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.identifiers          U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.contact              U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.journey              U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.actor                U YYFYYS RR FFFF FF FF UUU
+RecordActionInput.agent                U YYFYYS RR FFFF FF FF UUU
+RecordActionInput.subject              U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.properties           U YYFYYS YS FFFF FF FF UUU
+
+RecordActionPayload.verdict            U YYFYYS YS FFFF FF FF UUU
+RecordActionPayload.warnings           U YYFYYS YS FFFF FF FF UUU
+RecordActionPayload.token              U YYFYYS YS FFFF FF FF UUU
+
+Verdict.index                          U YYFYYS YS FFFF FF FF UUU
+Verdict.actionId                       U YYFYYS YS FFFF FF FF UUU
+Verdict.verdict                        U YYFYYS YS FFFF FF FF UUU
+Verdict.code                           U --F--- -- FFFF FF FF UUU
+Verdict.message                        U --F--- -- FFFF FF FF UUU
+
+Warning.index                          U YYFYYS YS FFFF FF FF UUU
+Warning.code                           U YYFYYS YS FFFF FF FF UUU
+Warning.message                        U YYFYYS YS FFFF FF FF UUU
+
+RecordActionsInput.batch               U YYFYYS FF FFFF FF FF UUU
+
+RecordActionsPayload.stored            U YYFYYS FF FFFF FF FF UUU
+RecordActionsPayload.duplicate         U YYFYYS FF FFFF FF FF UUU
+RecordActionsPayload.refused           U YYFYYS FF FFFF FF FF UUU
+RecordActionsPayload.retry             U YYFYYS FF FFFF FF FF UUU
+RecordActionsPayload.exceptions        U --F--- FF FFFF FF FF UUU
+RecordActionsPayload.warnings          U YYFYYS FF FFFF FF FF UUU
+RecordActionsPayload.verdicts          U YYFYYS FF FFFF FF FF UUU
+RecordActionsPayload.token             U YYFYYS FF FFFF FF FF UUU
+
+RegisterChannelInput.name              U FFFFFF FF FFFF YY FY UUU
+RegisterChannelInput.kind              U FFFFFF FF FFFF YY FY UUU
+RegisterChannelInput.highestAssurance  U FFFFFF FF FFFF YY FY UUU
+
+RegisterChannelPayload.channel         U FFFFFF FF FFFF YY FY UUU
+RegisterChannelPayload.key             U FFFFFF FF FFFF YY FY UUU
+"""
+
+
+def rows() -> dict[str, dict[str, str]]:
+    """By coordinate, then by asker: the letter. Raises ValueError for a row that has not one letter for each."""
+    made: dict[str, dict[str, str]] = {}
+    for line in filter(None, TABLE.splitlines()):
+        coordinate, *groups = line.split()
+        if [len(group) for group in groups] != [len(group) for group in ASKERS] or coordinate in made:
+            raise ValueError(f"This row stands twice, or has not one letter for each asker: {line}")
+        askers = (asker for group in ASKERS for asker in group)
+        made[coordinate] = dict(zip(askers, "".join(groups), strict=True))
+    return made

@@ -1,0 +1,514 @@
+"""Who may do what, field by field: every row of `permissions.py`, tried on a real server by every asker."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import anyio
+import httpx
+import pytest
+from graphql import build_schema
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from steadylight_server.access.models import Role, Scope
+from steadylight_server.access.service import AccessService
+from steadylight_server.access.store import AccessStore
+from steadylight_server.core.audit import Audit, AuditStore
+from steadylight_server.core.embedded import EmbeddedDatabase
+from steadylight_server.core.mongo import Database
+from tests.conftest import LiveServer, settings_for
+from tests.contract.coordinates import Asked, Documents, coordinates
+from tests.contract.permissions import ASKERS, rows
+from tests.factories import BY, action, batch, login, now
+from tests.issuers import IssuerKit
+
+SCHEMA = build_schema((Path(__file__).parents[2] / "schema/schema.graphql").read_text())
+ROWS = rows()
+FIRST, SECOND = f"first-{uuid4().hex[:8]}", f"second-{uuid4().hex[:8]}"
+COOKIE = "__Host-steadylight"
+LETTERS = {"NOT_FOUND": "N", "FORBIDDEN": "F", "UNAUTHENTICATED": "U"}
+REFUSALS = "NFUR"
+# Written by asking, whatever is answered: the audit, the counts of the limits. A credential's `last_used_at` as well.
+BESIDES = {"audit", "audit_head", "counters"}
+RECORD = "mutation ($input: RecordActionsInput!) { recordActions(input: $input) { token verdicts } }"
+
+
+class Person:
+    """A customer with a call, a visit that has ended, and an action of a device whose clock was off."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        said = login(name)
+        about = {"journey": f"journey-{name}", "subject": {"kind": "case", "id": f"case-{name}"}}
+        about |= {"properties": {"outcome": f"outcome-{name}"}}
+        visit, call = f"visit-{name}", f"call-{name}"
+        self.visited = [
+            action(said, contact=visit, type="plan.viewed", **about),
+            action(said, contact=visit, type="contact.ended", **about),
+        ]
+        self.late = [action(said, contact=f"late-{name}", at="2026-11-22T00:00:00.000Z")]
+        self.called = [
+            action(login(name, "IN_PERSON"), contact=call, type="call.noted", actor="AGENT", agent=f"agent-{name}")
+        ]
+        self.ids = {f"act_{UUID(one['id']).hex}" for one in (*self.visited, *self.late, *self.called)}
+        self.token = ""
+
+    def learn(self, server: LiveServer, key: str, by: dict[str, Any]) -> None:
+        """What the server calls them."""
+        query = "query ($input: ContextInput!) { contextDocument(input: $input) }"
+        told = server.graphql(query, {"input": {"identifiers": [by]}}, key)["data"]["contextDocument"]
+        self.id = told["customer"]
+        self.ids |= {told["customer"], *(one["id"] for one in told["contacts"])}
+        self.token = told["token"]
+
+
+class Scene:
+    """The server, what is in it, and the headers of each asker."""
+
+    def __init__(self, mongod: EmbeddedDatabase) -> None:
+        self.kits = {
+            "CUSTOMER": IssuerKit("id", "CUSTOMER", {"web-page": "web"}),
+            "AGENT": IssuerKit("staff", "AGENT", {"desktop": "desk"}),
+            "ADMIN": IssuerKit("tools", "ADMIN", {"tool": None}),
+        }
+        self.kiosks = IssuerKit("kiosks", "CUSTOMER", {"kiosk": "desk"})
+        self.server = LiveServer(
+            settings_for(
+                mongod,
+                # What kiosks prove leads to nobody: no kind of theirs is anybody's own.
+                issuers=(*(kit.settings() for kit in self.kits.values()), self.kiosks.settings(kind="device")),
+                rate_per_credential="unlimited",
+                rate_per_customer="unlimited",
+            )
+        )
+        self.url = f"{self.server.url}/graphql"
+        self.key = self.server.key("web")
+        self.desk = self.server.key("desk", "ASSISTED")
+        self.people = {FIRST: Person(FIRST), SECOND: Person(SECOND)}
+        for person in self.people.values():
+            self.record(self.key, *person.visited)
+            self.record(self.key, *person.late, sent_at="2026-11-22T00:00:01.000Z")
+            self.record(self.desk, *person.called)
+            person.learn(self.server, self.key, login(person.name))
+        self.http = httpx.Client(timeout=20, verify=False)
+        self.askers = self._askers()
+        self._threads = ThreadPoolExecutor(8)
+
+    def each(self, names: Iterable[str], ask: Callable[[str], str]) -> dict[str, str]:
+        """What `ask` says of each name, asked at once."""
+        names = list(names)
+        return dict(zip(names, self._threads.map(ask, names), strict=True))
+
+    def close(self) -> None:
+        """Ends the server."""
+        self._threads.shutdown()
+        self.http.close()
+        self.server.stop()
+
+    def record(self, key: str, *actions: dict[str, Any], sent_at: str | None = None) -> None:
+        """Stores them."""
+        told = self.server.graphql(RECORD, {"input": {"batch": batch(*actions, sent_at=sent_at)}}, key)
+        assert set(told["data"]["recordActions"]["verdicts"]["verdicts"]) == {"S"}, told
+
+    def stored(self) -> dict[str, dict[Any, dict[str, Any]]]:
+        """All that is in the database, but for BESIDES and when credentials were used last."""
+        names = set(self.server.database.list_collection_names()) - BESIDES
+        found = {name: {one["_id"]: one for one in self.server.database[name].find()} for name in names}
+        for credential in found["credentials"].values():
+            credential.pop("last_used_at", None)
+        return found
+
+    def _askers(self) -> dict[str, dict[str, str]]:
+        """Headers by asker."""
+        customers, agents, admins = self.kits.values()
+        channel = self.server.key("web")
+        token, other = customers.token(FIRST), customers.token(SECOND)
+        why, there = {"Steadylight-Reason": "they asked"}, {"Steadylight-Contact": f"call-{FIRST}"}
+        revoked = self.server.key("web")
+        self.server.revoke(revoked)
+        ours = {"Sec-Fetch-Site": "same-origin", "Origin": self.server.url}
+        agent, admin, ended = (self._session(role) for role in (Role.AGENT, Role.ADMIN, Role.ADMIN))
+        over = {"Cookie": f"{COOKIE}={ended}", **ours}
+        assert self.http.post(f"{self.server.url}/sign-out", headers=over).status_code == 204
+        return {
+            "nobody": {},
+            "another channel": bearer(self.server.key("shop")),
+            "a channel that may not read": bearer(self.server.key("web", scopes=frozenset({Scope.ACTIONS_WRITE}))),
+            "a channel that may not record": bearer(self.server.key("web", scopes=frozenset({Scope.CUSTOMERS_READ}))),
+            "a channel": bearer(channel),
+            "a channel beside the customer's token": bearer(channel) | {"Steadylight-Customer": token},
+            "a channel beside another customer's token": bearer(channel) | {"Steadylight-Customer": other},
+            "the customer": bearer(token),
+            "another customer": bearer(other),
+            "an agent without a reason": bearer(agents.token("ann")),
+            "an agent in no such contact": bearer(agents.token("ann")) | {"Steadylight-Contact": f"call-{SECOND}"},
+            "an agent with a reason": bearer(agents.token("ann")) | why,
+            "an agent in the contact": bearer(agents.token("ann")) | there,
+            "an admin's key": bearer(self.server.admin_key),
+            "an admin's token": bearer(admins.token("tool")),
+            "an agent's cookie": {"Cookie": f"{COOKIE}={agent}", **ours, **there},
+            "an admin's cookie": {"Cookie": f"{COOKIE}={admin}", **ours},
+            "an expired token": bearer(customers.token(FIRST, exp=int(time.time()) - 60)),
+            "a revoked key": bearer(revoked),
+            "a revoked session": over,
+        }
+
+    def _session(self, role: Role) -> str:
+        """What the cookie of somebody who signed in holds."""
+
+        async def link() -> str:
+            assert self.server.settings.mongodb_uri is not None
+            database = Database(self.server.settings.mongodb_uri, self.server.settings.database)
+            access = AccessService(AccessStore(database), Audit(AuditStore(database)))
+            try:
+                channel = "desk" if role is Role.AGENT else None
+                return (await access.add_link(role, "Kim", channel=channel, by=BY))[1]
+            finally:
+                await database.close()
+
+        ours = {"Sec-Fetch-Site": "same-origin"}
+        with httpx.Client(base_url=self.server.url, headers=ours, verify=False) as browser:
+            response = browser.post("/sign-in", json={"link": anyio.run(link)})
+        return response.headers["set-cookie"].partition(";")[0].partition("=")[2]
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
+
+
+@pytest.fixture(scope="module")
+def scene(mongod: EmbeddedDatabase) -> Iterator[Scene]:
+    scene = Scene(mongod)
+    yield scene
+    scene.close()
+
+
+@pytest.fixture(scope="module")
+def documents(scene: Scene) -> Documents:
+    """Always about the first customer."""
+    first = scene.people[FIRST]
+    newest, oldest = cursors(scene, first)
+    by: Callable[[], Any] = lambda: {"id": first.id}  # noqa: E731
+    values: dict[str, Callable[[], Any]] = {
+        "Query.customer(by:)": by,
+        "Subscription.customerActivity(by:)": by,
+        "Query.customers(value:)": lambda: FIRST,
+        "Query.node(id:)": lambda: first.id,
+        "CustomerBy.id": lambda: first.id,
+        "CustomerBy.identifier": lambda: login(FIRST),
+        "IdentifierInput.kind": lambda: "login",
+        "IdentifierInput.value": lambda: FIRST,
+        "IdentifierInput.assurance": lambda: "LOGIN",
+        "ContextInput.identifiers": lambda: [login(FIRST), {"kind": "cookie", "value": "1", "assurance": "CLAIMED"}],
+        "ContextInput.contact": lambda: f"visit-{FIRST}",
+        "ContextInput.after": lambda: first.token,
+        "ContextInput.recent": lambda: 5,
+        "ActionFilter.channel": lambda: "web",
+        "ActionFilter.type": lambda: "plan.viewed",
+        "ActionFilter.since": lambda: "2020-01-01T00:00:00.000Z",
+        "ActionFilter.until": lambda: "2099-01-01T00:00:00.000Z",
+        "SubjectInput.kind": lambda: "case",
+        "SubjectInput.id": lambda: f"case-{FIRST}",
+        "Customer.actions(filter:)": dict,
+        "Customer.actions(order:)": lambda: "OLDEST_FIRST",
+        "Customer.actions(first:)": lambda: 3,
+        "Customer.actions(after:)": lambda: oldest,
+        "Customer.actions(last:)": lambda: 3,
+        "Customer.actions(before:)": lambda: newest,
+        "RecordActionInput.id": lambda: str(uuid4()),
+        "RecordActionInput.type": lambda: f"type-{uuid4().hex}",
+        "RecordActionInput.at": now,
+        "RecordActionInput.sequence": lambda: 7,
+        "RecordActionInput.identifiers": lambda: [login(FIRST)],
+        "RecordActionInput.contact": lambda: f"visit-{FIRST}",
+        "RecordActionInput.journey": lambda: "buy",
+        "RecordActionInput.actor": lambda: "AGENT",
+        "RecordActionInput.agent": lambda: "Ann",
+        "RecordActionInput.properties": lambda: {"a": 1},
+        "RecordActionsInput.batch": lambda: batch(action(login(FIRST), type=f"type-{uuid4().hex}")),
+        "RegisterChannelInput.name": lambda: f"c{uuid4().hex[:8]}",
+        "RegisterChannelInput.kind": lambda: "ASSISTED",
+        "RegisterChannelInput.highestAssurance": lambda: "OTP",
+    }
+    always = {"ContextInput.identifiers", "RecordActionInput.identifiers", "Customer.actions(order:)"}
+    beside = {
+        "Context": "customer { id }",
+        "RecordActionPayload": "verdict { verdict }",
+        "RecordActionsPayload": "refused",
+    }
+    along = {"RecordActionInput.agent": "RecordActionInput.actor"}
+    detours = {"Context.actions", "Context.claims", "RecordActionsPayload.warnings"}
+    return Documents(SCHEMA, values, always=always, along=along, detours=detours, beside=beside)
+
+
+def cursors(scene: Scene, person: Person) -> tuple[str, str]:
+    """Of the newest and of the oldest action."""
+    query = "query ($by: CustomerBy!) { customer(by: $by) { actions { pageInfo { startCursor endCursor } } } }"
+    told = scene.server.graphql(query, {"by": {"id": person.id}}, scene.key)["data"]["customer"]["actions"]["pageInfo"]
+    return told["startCursor"], told["endCursor"]
+
+
+def test_every_coordinate_has_a_row_and_every_row_a_coordinate() -> None:
+    there = set(coordinates(SCHEMA))
+
+    assert there - ROWS.keys() == set(), "Say in tests/contract/permissions.py who may use these."
+    assert ROWS.keys() - there == set(), "These rows of tests/contract/permissions.py are about nothing in the schema."
+
+
+@pytest.mark.parametrize("coordinate", [one for one in ROWS if not one.startswith("Subscription.")])
+def test_who_may_use(coordinate: str, scene: Scene, documents: Documents) -> None:
+    expected = ROWS[coordinate]
+    refused = [asker for asker in expected if expected[asker] in REFUSALS]
+    before = scene.stored()
+
+    answers = scene.each(refused, lambda asker: answered(scene, asker, documents.using(coordinate)))
+    after = scene.stored()
+    others = expected.keys() - refused
+    answers |= scene.each(others, lambda asker: answered(scene, asker, documents.using(coordinate)))
+
+    assert answers == expected
+    assert after == before, f"what was refused with {coordinate} left something in the database"
+
+
+@pytest.mark.parametrize("coordinate", [one for one in ROWS if one.startswith("Subscription.")])
+def test_who_may_follow(coordinate: str, scene: Scene, documents: Documents) -> None:
+    asked = documents.using(coordinate)
+    answers: dict[str, str] = {}
+    following: dict[str, ClientConnection] = {}
+
+    with ExitStack() as stack:
+        for asker, headers in scene.askers.items():
+            socket = stack.enter_context(connected(scene, headers))
+            try:
+                socket.send(introduction(headers))
+                assert json.loads(socket.recv(timeout=10)) == {"type": "connection_ack"}
+                following[asker] = socket
+                socket.send(subscribe(asked))
+            except ConnectionClosed:
+                answers[asker] = {4401: "U", 4403: "F"}[socket.close_code or 0]
+        told: dict[str, Any] = {}
+        while told.keys() != following.keys():
+            for person in scene.people.values():
+                happened = action(login(person.name))
+                person.ids.add(f"act_{UUID(happened['id']).hex}")
+                scene.record(scene.key, happened)
+            for asker in following.keys() - told.keys():
+                try:
+                    told[asker] = json.loads(following[asker].recv(timeout=0.05))
+                except TimeoutError:
+                    continue
+    answers |= {asker: judged(scene, heard(message), asked) for asker, message in told.items()}
+
+    assert answers == ROWS[coordinate]
+
+
+def test_an_agent_s_name_is_told_to_no_customer_on_any_way(scene: Scene, documents: Documents) -> None:
+    ways = {asked.text: asked for asked in documents.ways_to("Action", "agent") if asked.kind != "subscription"}
+
+    answers = scene.each(ways, lambda text: answered(scene, "the customer", ways[text]))
+
+    assert len(ways) > 5
+    assert set(answers.values()) == {"F"}
+
+
+def test_no_way_leads_a_customer_to_another(scene: Scene, documents: Documents) -> None:
+    found = [*documents.ways_to("Customer", "since"), *documents.ways_to("Action", "type")]
+    ways = {asked.text: asked for asked in found if asked.kind != "subscription"}
+
+    answers = scene.each(ways, lambda text: answered(scene, "another customer", ways[text]))
+
+    assert len(ways) > 10
+    assert set(answers.values()) <= set("NFS")
+
+
+PROBES = {
+    "query ($id: ID!) { customer(by: {id: $id}) { id } }": lambda name, person: {"id": person},
+    "query ($id: ID!) { node(id: $id) { id } }": lambda name, person: {"id": person},
+    "query ($name: String!) { customers(value: $name) { id } }": lambda name, person: {"name": name},
+    "query ($of: IdentifierInput!) { customer(by: {identifier: $of}) { id } }": lambda name, person: {
+        "of": login(name)
+    },
+    "query ($of: IdentifierInput!) { context(input: {identifiers: [$of]}) { customer { id } } }": (
+        lambda name, person: {"of": login(name)}
+    ),
+}
+
+
+@pytest.mark.parametrize("query", PROBES)
+def test_an_agent_who_only_names_a_contact_cannot_tell_who_is_there(query: str, scene: Scene) -> None:
+    somebody = PROBES[query](FIRST, scene.people[FIRST].id)
+    nobody = PROBES[query]("nobody", f"cus_{uuid4().hex}")
+    headers = scene.askers["an agent in no such contact"]
+
+    errors = [
+        scene.http.post(scene.url, json={"query": query, "variables": given}, headers=headers).json()["errors"]
+        for given in (somebody, nobody)
+    ]
+
+    assert [(error["message"], error["extensions"]["code"]) for (error,) in errors] == [
+        (errors[0][0]["message"], "FORBIDDEN")
+    ] * 2
+
+
+def test_what_a_contact_of_nobody_known_holds_is_shown_to_who_is_in_it(scene: Scene) -> None:
+    call, secret = f"call-{uuid4().hex}", uuid4().hex
+    scene.record(scene.desk, action(contact=call, properties={"said": secret}))
+    query = "query ($key: String!) { context(input: {contact: $key}) { customer { id } actions { properties } } }"
+    agent = bearer(scene.kits["AGENT"].token("ann"))
+    askers = {
+        "in it": agent | {"Steadylight-Contact": call},
+        "for a reason": agent | {"Steadylight-Reason": "they asked"},
+        "in another": agent | {"Steadylight-Contact": f"call-{FIRST}"},
+        "a kiosk": bearer(scene.kiosks.token("kiosk-1")),
+    }
+
+    answers = {
+        name: scene.http.post(scene.url, json={"query": query, "variables": {"key": call}}, headers=headers).text
+        for name, headers in askers.items()
+    }
+
+    assert [name for name, answer in answers.items() if secret in answer] == ["in it", "for a reason"]
+    home = scene.server.database.actions.find_one({"contact": call})
+    assert home is not None
+    whom = f"cus_{home['profile_id'].hex}"
+    noted = [entry["why"] for entry in scene.server.database.audit.find({"whom": whom}, sort=[("_id", 1)])]
+    assert noted == [f"contact {call} in desk", "they asked"]
+
+
+def test_a_contact_that_is_not_theirs_stands_in_no_audit(scene: Scene) -> None:
+    why = f"why-{uuid4().hex}"
+    headers = scene.askers["an agent in no such contact"] | {"Steadylight-Reason": why}
+    query = "query ($id: ID!) { customer(by: {id: $id}) { id } }"
+
+    answer = scene.http.post(
+        scene.url, json={"query": query, "variables": {"id": scene.people[FIRST].id}}, headers=headers
+    ).json()
+
+    assert answer["data"]["customer"]["id"] == scene.people[FIRST].id
+    assert scene.server.database.audit.count_documents({"why": why}) == 1
+
+
+def test_another_customer_s_things_are_as_if_they_were_not_there(scene: Scene) -> None:
+    query = "query ($id: ID!) { node(id: $id) { id } customer(by: {id: $id}) { id } }"
+
+    def told(id: str) -> list[Any]:
+        body = {"query": query, "variables": {"id": id}}
+        answer = scene.http.post(scene.url, json=body, headers=scene.askers["another customer"]).json()
+        return sorted(
+            (error["path"], error["message"].replace(id, "…"), error["extensions"]["code"])
+            for error in answer["errors"]
+        )
+
+    there = [told(id) for id in sorted(scene.people[FIRST].ids)]
+    nowhere = {prefix: told(f"{prefix}{uuid4().hex}") for prefix in ("act_", "con_", "cus_")}
+
+    assert there == [nowhere[id[:4]] for id in sorted(scene.people[FIRST].ids)]
+
+
+def answered(scene: Scene, asker: str, asked: Asked) -> str:
+    """The letter for what the asker is answered. Whatever was recorded must be where the letter says."""
+    body = {"query": asked.text, "variables": asked.variables}
+    response = scene.http.post(scene.url, json=body, headers=scene.askers[asker])
+    letter = judged(scene, response.json(), asked)
+    if asked.kind == "mutation" and letter in "YS-" and (stored := recorded(scene, asked)):
+        channel = "shop" if asker == "another channel" else "web"
+        assert stored["channel"] == channel
+        owner = scene.server.database.profiles.find_one({"_id": stored["profile_id"]})
+        assert owner is not None
+        whose = {FIRST: "Y", SECOND: "S"}[owner["value"]]
+        return whose if letter == "Y" else letter
+    return letter
+
+
+def recorded(scene: Scene, asked: Asked) -> dict[str, Any] | None:
+    """The action that the document was to record, if it was to record one."""
+    (given,) = asked.variables.values()
+    id = given["batch"]["actions"][0]["id"] if "batch" in given else given.get("id")
+    return scene.server.database.actions.find_one({"_id": UUID(id)}) if id else None
+
+
+def judged(scene: Scene, answer: dict[str, Any], asked: Asked) -> str:
+    """The letter for an answer. Fails where it holds anything of both customers, or what neither was asked for."""
+    if errors := answer.get("errors"):
+        (code,) = {error["extensions"]["code"] for error in errors}
+        assert not any((answer.get("data") or {}).values())
+        return LETTERS[code]
+    data = answer["data"]
+    if "REFUSED" in json.dumps(data) or data.get("recordActions", {}).get("refused"):
+        return "R"
+    shown = {one for one in texts(data) if one[:4] in ("cus_", "act_", "con_")}
+    shown -= {f"act_{UUID(str(one['id'])).hex}" for one in asked.variables.values() if is_action(one)}
+    whose = [letter for name, letter in ((FIRST, "Y"), (SECOND, "S")) if shown & scene.people[name].ids]
+    assert len(whose) <= 1, f"both customers at once: {data}"
+    foreign = {"Y": SECOND, "S": FIRST}.get(whose[0]) if whose else None
+    said = set(texts(asked.variables))
+    assert not [one for one in texts(data) if foreign and foreign in one and one not in said], data
+    if not there(data, asked.path):
+        return "-"
+    return whose[0] if whose else "Y"
+
+
+def is_action(value: Any) -> bool:
+    return isinstance(value, dict) and "at" in value and "id" in value
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def there(value: Any, path: list[str]) -> bool:
+    """Whether the names lead to anything: to another value than null and the empty list."""
+    if isinstance(value, list):
+        return any(there(one, path) for one in value)
+    if value is None or not path:
+        return value is not None
+    return there(value[path[0]], path[1:])
+
+
+@contextmanager
+def connected(scene: Scene, headers: dict[str, str]) -> Iterator[ClientConnection]:
+    """A WebSocket as a browser opens it: only the cookie can come with the handshake."""
+    with connect(
+        scene.url.replace("http", "ws", 1),
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        additional_headers={name: value for name, value in headers.items() if name in ("Cookie", "Origin")},
+        proxy=None,
+    ) as socket:
+        yield socket
+
+
+def introduction(headers: dict[str, str]) -> str:
+    """The rest comes in the first message."""
+    payload = {name.lower(): value for name, value in headers.items() if name not in ("Cookie", "Origin")}
+    return json.dumps({"type": "connection_init", "payload": payload})
+
+
+def subscribe(asked: Asked) -> str:
+    payload = {"query": asked.text, "variables": asked.variables}
+    return json.dumps({"type": "subscribe", "id": "1", "payload": payload})
+
+
+def heard(message: dict[str, Any]) -> dict[str, Any]:
+    """The answer in a message."""
+    payload = message["payload"]
+    answer: dict[str, Any] = {"errors": payload} if message["type"] == "error" else payload
+    return answer
+
+
+def test_askers_and_columns_are_the_same(scene: Scene) -> None:
+    assert list(scene.askers) == [asker for group in ASKERS for asker in group]

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ._actions import MAX_DEPTH, MAX_PROPERTIES, dumps, rfc3339
 from ._errors import Invalid
+from ._links import Home, Links
 from ._models import Action, Assurance, Identifier
 from ._rules import MOST_IDENTIFIERS, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
 
@@ -36,8 +37,9 @@ class Memory:
         #: Actions that still get the verdict RETRY.
         self.hesitations = 0
         self._stored: dict[str, tuple[str, dict[str, Any]]] = {}
-        self._homes: dict[tuple[str, ...], list[RecordedAction]] = {}
-        self._customers: dict[tuple[str, ...], str] = {}
+        self._homes: dict[Home, list[RecordedAction]] = {}
+        self._customers: dict[Home, str] = {}
+        self._links = Links()
         self._types: set[str] = set()
 
     @property
@@ -138,6 +140,9 @@ class Memory:
         assert seen.home is not None
         self._homes.setdefault(seen.home, []).append(stored)
         self._customers.setdefault(seen.home, f"cus_{uuid.uuid4().hex}")
+        self._links.see(seen.home)
+        if seen.proven:
+            self._links.prove(seen.proven, stored.at, stored.id)
 
     def context(self, asked: Mapping[str, Any], channel: str | None, cap: Assurance) -> dict[str, Any]:
         """The ContextDocument. Raises Invalid."""
@@ -153,12 +158,13 @@ class Memory:
         if len(identifiers) > MOST_IDENTIFIERS:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         seen = Seen(identifiers, cap, channel, asked.get("contact") or "")
-        actions = sorted(self._homes.get(seen.home or (), ()), key=_position, reverse=True)
-        known = bool(seen.proven and actions and seen.home)
+        family = self._links.of(seen.home or ())
+        actions = sorted((each for home in family for each in self._homes.get(home, ())), key=_position, reverse=True)
+        known = bool(seen.proven and family)
         return {
-            "customer": self._customers[seen.home] if known and seen.home else None,
+            "customer": self._customers.setdefault(family[0], f"cus_{uuid.uuid4().hex}") if known else None,
             "assurance": max((each.assurance for each in seen.proven), default=Assurance.CLAIMED),
-            "identifiers": [dict(zip(("kind", "value"), seen.home, strict=True))] if known and seen.home else [],
+            "identifiers": [dict(zip(("kind", "value"), home, strict=True)) for home in family] if known else [],
             "claims": [each.model_dump(mode="json") for each in seen.claims],
             "actions": [_shown(each) for each in actions[:recent]],
             "contacts": _contacts(actions),

@@ -178,9 +178,25 @@ async def test_the_best_proven_identifier_is_the_home(house: House, name: str) -
     home = await seen(light, identifiers=[("email", email["value"], "LOGIN"), ("login", name, "LOGIN")])
     by_email = await seen(light, email=email["value"], assurance="LOGIN")
 
-    assert names(home.identifiers) == [("login", name)]
+    assert names(home.identifiers)[0] == ("login", name)
+    assert sorted(names(home.identifiers)[1:]) == [("customer-number", name), ("email", email["value"])]
     assert len(home.actions) == 1
-    assert (by_email.customer, by_email.actions, by_email.claims) == (None, (), ())
+    assert (by_email.customer, by_email.actions) == (home.customer, home.actions)
+
+
+async def test_two_logins_are_two_customers_whatever_they_share(house: House, name: str) -> None:
+    light = house.connect()
+    shared = proven("customer-number", name, "LOGIN")
+    early = {"at": "2026-11-20T09:00:00Z"}
+    await done(light.deliver([action(login(f"{name}-b"), shared), action(login(f"{name}-a"), shared, **early)]))
+
+    first = await seen(light, login=f"{name}-a", assurance="LOGIN")
+    second = await seen(light, login=f"{name}-b", assurance="LOGIN")
+    by_number = await seen(light, customer_number=name, assurance="LOGIN")
+
+    assert sorted(names(first.identifiers)) == [("customer-number", name), ("login", f"{name}-a")]
+    assert names(second.identifiers) == [("login", f"{name}-b")]
+    assert by_number.customer == first.customer != second.customer
 
 
 async def test_a_channel_s_word_counts_for_no_more_than_it_may_assert(house: House, name: str) -> None:

@@ -42,8 +42,8 @@ class Claims:
     subject: str
     kind: str
     channel: str | None
-    may_link: bool
     expires_at: datetime
+    may_link: bool = False
 
     @property
     def id(self) -> str:

@@ -15,7 +15,17 @@ from structlog.testing import capture_logs
 
 from steadylight_server.access import gate as module
 from steadylight_server.access.gate import Gate
-from steadylight_server.access.models import AGENT_SCOPES, Channel, ChannelKind, Credential, Proven, Role, Scope, Viewer
+from steadylight_server.access.models import (
+    ADMIN_SCOPES,
+    AGENT_SCOPES,
+    Channel,
+    ChannelKind,
+    Credential,
+    Proven,
+    Role,
+    Scope,
+    Viewer,
+)
 from steadylight_server.access.service import TRUST
 from steadylight_server.access.store import AccessStore
 from steadylight_server.access.tokens import Tokens
@@ -481,7 +491,7 @@ async def gate(house: Slices) -> Gate:
         (CUSTOMERS, "ivr-app", "ivr", {Scope.CUSTOMERS_READ, Scope.ACTIONS_WRITE}, Assurance.OTP),
         (AGENTS, "desk", "web", {Scope.CUSTOMERS_READ}, Assurance.LOGIN),
         (AGENTS, "office", None, {Scope.CUSTOMERS_READ}, Assurance.IN_PERSON),
-        (ADMINS, "tool", None, {Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER}, Assurance.IN_PERSON),
+        (ADMINS, "tool", None, set(ADMIN_SCOPES), Assurance.IN_PERSON),
     ],
 )
 async def test_a_token_opens_what_its_issuer_and_audience_say(

@@ -13,17 +13,15 @@ from uuid import UUID, uuid4
 
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import Clock, now
-from steadylight_server.core.errors import Conflict, Invalid, NotFound
+from steadylight_server.core.errors import Conflict, NotFound
 from steadylight_server.identity.kinds import Kinds
-from steadylight_server.identity.models import Evidence, Key, Link, Profile, Reason, Refusal
+from steadylight_server.identity.models import Evidence, Key, Link, LinkOrder, Profile, Reason, Refusal
 from steadylight_server.identity.partition import partition
 from steadylight_server.identity.store import Crowded, IdentityStore
 
 # Pairs in one transaction: more lock each other out, fewer cost a round trip each.
 _TOGETHER = 50
 _MOST_REMEMBERED = 100_000
-
-_Order = tuple[bool, int, object, UUID]
 
 
 class Links:
@@ -34,7 +32,7 @@ class Links:
         self._kinds = kinds
         self._clock = clock
         # The order of the link that is stored for two profiles: evidence that comes behind it changes nothing.
-        self._remembered: OrderedDict[tuple[UUID, UUID], _Order] = OrderedDict()
+        self._remembered: OrderedDict[tuple[UUID, UUID], LinkOrder] = OrderedDict()
 
     async def of(self, profile_ids: Collection[UUID]) -> list[Link]:
         """All links of these profiles, retired ones and refused ones too; the oldest first."""
@@ -65,14 +63,13 @@ class Links:
 
     async def prove(self, evidence: Collection[Evidence], profile_ids: Mapping[Key, UUID]) -> None:
         """Joins what each piece of evidence proves to be one; again, or in another order, is harmless."""
-        best: dict[tuple[UUID, UUID], Link] = {}
+        best: dict[tuple[UUID, UUID], Evidence] = {}
         for one in evidence:
-            link = self._proven(one, profile_ids)
-            if link.profile_ids not in best or link.order < best[link.profile_ids].order:
-                best[link.profile_ids] = link
-        fresh = [
-            link for pair, link in best.items() if pair not in self._remembered or link.order < self._remembered[pair]
-        ]
+            pair = _pair(profile_ids[one.keys[0]], profile_ids[one.keys[1]])
+            behind = best[pair].order if pair in best else self._remembered.get(pair)
+            if behind is None or one.order < behind:
+                best[pair] = one
+        fresh = [self._proven(pair, one) for pair, one in best.items()]
         for start in range(0, len(fresh), _TOGETHER):
             await self._add(fresh[start : start + _TOGETHER])
 
@@ -173,11 +170,9 @@ class Links:
         outcome = partition(profiles, links, self._kinds.most)
         return outcome.customer_ids, outcome.refused
 
-    def _proven(self, one: Evidence, profile_ids: Mapping[Key, UUID]) -> Link:
-        pair = _pair(profile_ids[one.keys[0]], profile_ids[one.keys[1]])
-        if pair[0] == pair[1]:
-            raise Invalid("A link joins two profiles.")
-        return Link(_id(pair), pair, Reason.EVIDENCE, one.assurance, one.at, self._clock(), action_id=one.action_id)
+    def _proven(self, pair: tuple[UUID, UUID], one: Evidence) -> Link:
+        at = self._clock()
+        return Link(_id(pair), pair, Reason.EVIDENCE, one.assurance, one.at, at, action_id=one.action_id)
 
 
 _WHY_NOT = {

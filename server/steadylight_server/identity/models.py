@@ -43,6 +43,10 @@ def heard(viewer: Viewer, asserted: Sequence[Identifier]) -> list[Identifier]:
     return [Identifier(kind, value, Assurance.LOGIN), *(one for one in capped if one[:2] != (kind, value))]
 
 
+# Whether it is evidence, how sure, when, and by which action: what counts most comes first.
+LinkOrder = tuple[bool, int, datetime, UUID]
+
+
 class Evidence(NamedTuple):
     """One action proved both: the key where it belongs, first, and another. `assurance` is the lesser of the two."""
 
@@ -50,6 +54,11 @@ class Evidence(NamedTuple):
     assurance: Assurance
     at: datetime
     action_id: UUID
+
+    @property
+    def order(self) -> LinkOrder:
+        """That of the link it gives."""
+        return (True, -self.assurance, self.at, self.action_id)
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ class Link:
         return self.refusal is None and not self.is_retired
 
     @property
-    def order(self) -> tuple[bool, int, datetime, UUID]:
+    def order(self) -> LinkOrder:
         """Its place among the links, the one that counts most first."""
         return (self.reason is not Reason.DECISION, -self.assurance, self.at, self.action_id or self.id)
 

@@ -86,21 +86,21 @@ class IdentityStore(Store):
     async def link(self, id: UUID) -> Link | None:
         """The link of that id."""
         document = await self._links.find_one({"_id": id})
-        return _link(document) if document else None
+        return link_of(document) if document else None
 
     async def links(self, profile_ids: Iterable[UUID]) -> list[Link]:
         """All links of these profiles, the oldest first."""
         found = await self._links.find({"profile_ids": {"$in": list(profile_ids)}}, sort=[("made_at", 1), ("_id", 1)])
-        return [_link(document) for document in found]
+        return [link_of(document) for document in found]
 
     async def refused(self, limit: int) -> list[Link]:
         """Links that join nothing because of a rule, the oldest first."""
         query = {"refusal": {"$exists": True}, "retired_at": {"$exists": False}}
-        return [_link(document) for document in await self._links.find(query, sort=[("made_at", 1)], limit=limit)]
+        return [link_of(document) for document in await self._links.find(query, sort=[("made_at", 1)], limit=limit)]
 
     async def links_by_id(self, ids: Iterable[UUID]) -> dict[UUID, Link]:
         """Those that are stored."""
-        return {one["_id"]: _link(one) for one in await self._links.find({"_id": {"$in": list(ids)}})}
+        return {one["_id"]: link_of(one) for one in await self._links.find({"_id": {"$in": list(ids)}})}
 
     async def relink(self, change: Callable[[], Awaitable[Sequence[UUID]]], work: Relinking) -> None:
         """One transaction: `change` writes links and says which profiles they touch, `work` says who is whom then.
@@ -209,7 +209,8 @@ def _document(link: Link) -> Document:
     }
 
 
-def _link(document: Document) -> Link:
+def link_of(document: Document) -> Link:
+    """A link as it is stored."""
     one, other = document["profile_ids"]
     return Link(
         id=document["_id"],

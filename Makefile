@@ -50,7 +50,7 @@ prove-%: $(READY) ## One of them, tests/benchmarks/prove_NAME.py: `make prove-re
 bench: $(READY) ## The speed figures alone.
 	@$(BIN)/python -m tests.benchmarks recording reading
 
-schema: $(READY) ## Write schema/schema.graphql and schema/operations from the code.
+schema: $(READY) ## Write from the code what of schema/ is made of it.
 	@$(BIN)/python -m tests.house.contract
 
 constraints: $(READY) ## Pin every dependency again, with hashes. The machine's own pip settings stay out of the file.

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ._actions import MAX_DEPTH, MAX_PROPERTIES, dumps, rfc3339
 from ._errors import Invalid
+from ._links import Home, Links
 from ._models import Action, Assurance, Identifier
 from ._rules import MOST_IDENTIFIERS, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
 
@@ -36,8 +37,9 @@ class Memory:
         #: Actions that still get the verdict RETRY.
         self.hesitations = 0
         self._stored: dict[str, tuple[str, dict[str, Any]]] = {}
-        self._homes: dict[tuple[str, ...], list[RecordedAction]] = {}
-        self._customers: dict[tuple[str, ...], str] = {}
+        self._homes: dict[Home, list[RecordedAction]] = {}
+        self._customers: dict[Home, str] = {}
+        self._links = Links()
         self._types: set[str] = set()
 
     @property
@@ -65,8 +67,11 @@ class Memory:
         skew = off if abs(off) > _CLOCK_TOLERANCE else timedelta()
         letters, exceptions, warnings = "", [], []
         for index, each in enumerate(batch.actions):
-            letter, code, message = self._take(each, channel, cap, skew)
+            letter, code, message, blocked = self._take(each, channel, cap, skew)
             letters += letter
+            for kind in blocked:
+                message = f"The {kind} stands for nobody, or is no {kind}: it proves nothing, and is kept as a claim."
+                warnings.append({"index": index, "code": "BLOCKED_VALUE", "message": message})
             if letter in "XR":
                 id = each.get("id") if isinstance(each, dict) else None
                 told = {"index": index, "verdict": "REFUSED" if letter == "X" else "RETRY", "code": code}
@@ -84,27 +89,27 @@ class Memory:
             "token": self.token,
         }
 
-    def _take(self, raw: object, channel: str, cap: Assurance, skew: timedelta) -> tuple[str, str, str]:
-        """Letter, code and message."""
+    def _take(self, raw: object, channel: str, cap: Assurance, skew: timedelta) -> tuple[str, str, str, Sequence[str]]:
+        """Letter, code and message; and the kinds of identifiers that stand for nobody, if it is stored."""
         try:
             action = ActionInput.model_validate(raw)
         except ValidationError as error:
-            return "X", "INVALID", why(error)
+            return "X", "INVALID", why(error), ()
         seen = Seen(action.identifiers, cap, channel, action.contact)
         if found := self._fault(action, seen, skew):
-            return "X", "INVALID", found
+            return "X", "INVALID", found, ()
         told = action.told()
         before = self._stored.get(action.id)
         if before == (channel, told):
-            return "D", "", ""
+            return "D", "", "", seen.blocked
         if before is not None:
-            return "X", "CONFLICT", "An action with this id is stored already and says something else"
+            return "X", "CONFLICT", "An action with this id is stored already and says something else", ()
         if self.hesitations:
             self.hesitations -= 1
-            return "R", "UNAVAILABLE", "Not stored this time; send it again"
+            return "R", "UNAVAILABLE", "Not stored this time; send it again", ()
         self._stored[action.id] = (channel, told)
         self._keep(action, seen, channel, skew)
-        return "S", "", ""
+        return "S", "", "", seen.blocked
 
     def _fault(self, action: ActionInput, seen: Seen, skew: timedelta) -> str | None:
         if action.at < _EARLIEST:
@@ -118,7 +123,7 @@ class Memory:
         if (found := fault(action.properties, MAX_DEPTH)) is not None:
             return f"properties: {found}"
         if seen.home is None:
-            return "identifiers: none reaches the bar of its kind, and there is no contact"
+            return "identifiers: none reaches its bar with a value that stands for somebody, and there is no contact"
         return None
 
     def _keep(self, action: ActionInput, seen: Seen, channel: str, skew: timedelta) -> None:
@@ -135,6 +140,9 @@ class Memory:
         assert seen.home is not None
         self._homes.setdefault(seen.home, []).append(stored)
         self._customers.setdefault(seen.home, f"cus_{uuid.uuid4().hex}")
+        self._links.see(seen.home)
+        if seen.proven:
+            self._links.prove(seen.proven, stored.at, stored.id)
 
     def context(self, asked: Mapping[str, Any], channel: str | None, cap: Assurance) -> dict[str, Any]:
         """The ContextDocument. Raises Invalid."""
@@ -150,12 +158,13 @@ class Memory:
         if len(identifiers) > MOST_IDENTIFIERS:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         seen = Seen(identifiers, cap, channel, asked.get("contact") or "")
-        actions = sorted(self._homes.get(seen.home or (), ()), key=_position, reverse=True)
-        known = bool(seen.proven and actions and seen.home)
+        family = self._links.of(seen.home or ())
+        actions = sorted((each for home in family for each in self._homes.get(home, ())), key=_position, reverse=True)
+        known = bool(seen.proven and family)
         return {
-            "customer": self._customers[seen.home] if known and seen.home else None,
+            "customer": self._customers.setdefault(family[0], f"cus_{uuid.uuid4().hex}") if known else None,
             "assurance": max((each.assurance for each in seen.proven), default=Assurance.CLAIMED),
-            "identifiers": [dict(zip(("kind", "value"), seen.home, strict=True))] if known and seen.home else [],
+            "identifiers": [dict(zip(("kind", "value"), home, strict=True)) for home in family] if known else [],
             "claims": [each.model_dump(mode="json") for each in seen.claims],
             "actions": [_shown(each) for each in actions[:recent]],
             "contacts": _contacts(actions),

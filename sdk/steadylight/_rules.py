@@ -1,7 +1,8 @@
 """The rules by which `testing.Server` judges actions and identifiers.
 
 They are the contract's rules, written a second time on purpose: the SDK imports nothing of the server, and the same
-contract tests run against both.
+contract tests run against both. E-mail addresses and telephone numbers are approximated, since the SDK brings no
+library for them: what is obviously none is refused alike. The kinds are those that ship; it reads no blueprint.
 """
 
 import re
@@ -9,7 +10,7 @@ import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -77,7 +78,7 @@ class ActionInput(_Closed):
 
     def told(self) -> dict[str, Any]:
         """What a repetition must tell the same; the server may cap assurance differently each time."""
-        who = sorted((each.kind, normal(each.kind, each.value)) for each in self.identifiers)
+        who = sorted((each.kind, _read(each.kind, each.value)[0]) for each in self.identifiers)
         return {**self.model_dump(exclude={"identifiers", "at"}), "identifiers": who, "at": rfc3339(self.at)}
 
 
@@ -92,30 +93,85 @@ def _exact(value: str) -> str:
     return unicodedata.normalize("NFC", value).strip()
 
 
-def _folded(value: str) -> str:
-    return _exact(value).casefold()
+def _email(value: str) -> str | None:
+    """An approximation: the server asks email-validator, which also knows what no mailbox can be called."""
+    kept = _exact(value).lower()
+    return kept if re.fullmatch(r"[^@\s<>]+@[^@\s.<>]+(\.[^@\s.<>]+)+", kept) else None
 
 
-def _digits(value: str) -> str:
-    return ("+" if _exact(value).startswith("+") else "") + re.sub(r"\D", "", value)
+def _phone(value: str) -> str | None:
+    """An approximation: digits behind a plus. The server asks phonenumbers, which knows how long each country's are."""
+    kept = "+" + re.sub(r"\D", "", value)
+    return kept if re.fullmatch(r"\+[\d\s()./-]{8,}", _exact(value)) and 8 <= len(kept) <= 16 else None
 
 
-# Kind: its bar (None: never says who somebody is), its priority (lowest wins) and how its values are made alike.
-_KINDS: dict[str, tuple[Assurance | None, int, Callable[[str], str]]] = {
-    "login": (Assurance.OTP, 10, _exact),
-    "customer-number": (Assurance.KNOWLEDGE, 20, _exact),
-    "account": (Assurance.KNOWLEDGE, 30, _exact),
-    "email": (Assurance.OTP, 40, _folded),
-    "phone": (Assurance.OTP, 50, _digits),
-    "device": (None, 900, _exact),
-    "cookie": (None, 910, _exact),
+# They stand for nobody, in any kind, in any case: what apps, forms, exports and tests send that have nothing to say.
+_COMMON = frozenset(
+    {
+        # what programs print where there is no value
+        *("null", "(null)", "<null>", "nil", "<nil>", "none", "undefined", "void", "nan", "inf", "infinity", "\\n"),
+        *("optional(nil)", "[object object]", "object", "[]", "{}", "()", "true", "false", "0", "-1", "0.0", "-1.0"),
+        # what people, forms and exports write there
+        *("n/a", "#n/a", "n.a.", "unknown", "not set", "(not set)", "not provided", "(not provided)", "not available"),
+        *("not applicable", "missing", "empty", "blank", "invalid", "default", "deleted", "removed", "redacted"),
+        # whom apps call so while nobody is signed in
+        *("anonymous", "anon", "guest", "visitor", "nobody", "noone", "no one", "public"),
+        # what developers and testers type
+        *("test", "tester", "testing", "test user", "testuser", "demo", "dummy", "example", "foo", "bar", "foobar"),
+        *("asdf", "qwerty", "xxx", "todo", "tbd", "string", "12345678-1234-1234-1234-123456789012"),
+        *("user@example.com", "example@example.com", "email@example.com", "name@example.com", "foo@bar.com"),
+        *("a@a.com", "abc@abc.com", "none@none.com", "null@null.com", "no@email.com", "noemail@noemail.com"),
+        *("test@test.com", "test@example.com", "anonymous@anonymous.com", "unknown@unknown.com"),
+    }
+)
+# A variable of a template that nobody filled in: {{ user.id }}, ${userId}, %USER_ID%, [[id]], *|EMAIL|*.
+_UNFILLED = re.compile(r"\{\{.*\}\}|\$\{.*\}|\[\[.*\]\]|\*\|.*\|\*|%\w+%|%[sd]|<%.*%>")
+# What identifiers are written with and say nothing.
+_DECORATION = str.maketrans("", "", " -_./:+(){}[]")
+# One character all along: the all-zero UUID, 000-00-0000, 99999999, ffffffff-…, ????. Zeros in any number; four equal
+# digits may be somebody's number, five hardly.
+_REPEATED, _REPEATED_FROM = frozenset("0123456789fx*?#"), 5
+
+
+def _is_common(bare: str) -> bool:
+    if bare in _COMMON or _UNFILLED.fullmatch(bare):
+        return True
+    kept = bare.translate(_DECORATION)
+    if not kept:
+        return True
+    return kept.strip(kept[0]) == "" and (kept[0] in "0?*#" or (kept[0] in _REPEATED and len(kept) >= _REPEATED_FROM))
+
+
+class _Rule(NamedTuple):
+    """`bar` None: never says who somebody is. The lowest `priority` wins. `normalise` gives None for what is none."""
+
+    bar: Assurance | None
+    priority: int
+    normalise: Callable[[str], str | None] = _exact
+    blocked: re.Pattern[str] | None = None
+
+
+_KINDS = {
+    "login": _Rule(Assurance.OTP, 10),
+    "customer-number": _Rule(Assurance.KNOWLEDGE, 20),
+    "account": _Rule(Assurance.KNOWLEDGE, 30),
+    "email": _Rule(Assurance.OTP, 40, _email, re.compile(r"(no-?reply|do-?not-?reply|test)@.*")),
+    "phone": _Rule(Assurance.OTP, 50, _phone, re.compile(r"\+\d*(\d)\1{7}")),
+    "device": _Rule(None, 900),
+    "cookie": _Rule(None, 910),
 }
-_UNDECLARED: tuple[Assurance | None, int, Callable[[str], str]] = (Assurance.LOGIN, 500, _exact)
+_UNDECLARED = _Rule(Assurance.LOGIN, 500)
 
 
-def normal(kind: str, value: str) -> str:
-    """The value as its kind keeps it."""
-    return _KINDS.get(kind, _UNDECLARED)[2](value)
+def _read(name: str, value: str) -> tuple[str, bool]:
+    """The value as its kind keeps it, and whether it can stand for somebody."""
+    kind = _KINDS.get(name, _UNDECLARED)
+    kept = kind.normalise(value)
+    for each in (value, kept or ""):
+        bare = _exact(each).strip("'\"` ").casefold()
+        if _is_common(bare) or (kind.blocked and kind.blocked.fullmatch(bare)):
+            return _exact(value), False
+    return (kept, True) if kept else (_exact(value), False)
 
 
 class Seen:
@@ -126,14 +182,16 @@ class Seen:
     ) -> None:
         self.proven: list[IdentifierInput] = []
         self.claims: list[IdentifierInput] = []
+        #: Kinds of those that stand for nobody, one for each.
+        self.blocked: list[str] = []
         for each in identifiers:
-            bar = _KINDS.get(each.kind, _UNDECLARED)[0]
-            same = IdentifierInput.model_construct(
-                kind=each.kind, value=normal(each.kind, each.value), assurance=min(each.assurance, cap)
-            )
-            reaches = bar is not None and same.assurance >= bar and bool(same.value)
-            (self.proven if reaches else self.claims).append(same)
-        self.proven.sort(key=lambda one: (_KINDS.get(one.kind, _UNDECLARED)[1], one.kind, one.value))
+            bar = _KINDS.get(each.kind, _UNDECLARED).bar
+            kept, is_somebody = _read(each.kind, each.value)
+            same = IdentifierInput.model_construct(kind=each.kind, value=kept, assurance=min(each.assurance, cap))
+            (self.proven if is_somebody and bar is not None and same.assurance >= bar else self.claims).append(same)
+            if not is_somebody:
+                self.blocked.append(each.kind)
+        self.proven.sort(key=lambda one: (_KINDS.get(one.kind, _UNDECLARED).priority, one.kind, one.value))
         #: Where the action belongs: the best proven identifier, else this very contact, else nowhere.
         self.home: tuple[str, ...] | None = None
         if self.proven:

@@ -219,7 +219,11 @@ class Server:
         return {"contextDocument": self._memory.context(given, name, cap)}
 
     def _who_am_i(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
-        scopes = ["actions:write", "customers:read"] if channel else ["channels:register", "customers:read"]
+        scopes = (
+            ["actions:write", "customers:read"]
+            if channel
+            else ["channels:register", "customers:read", "identities:link"]
+        )
         return {
             "viewer": {
                 "channel": channel.name if channel else None,

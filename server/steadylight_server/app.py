@@ -24,6 +24,8 @@ from steadylight_server.api.info import Services
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.schema import schema
 from steadylight_server.api.socket import GraphQLSocket
+from steadylight_server.blueprint.store import BlueprintStore
+from steadylight_server.blueprint.watch import Watch, watching
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import logs, metrics
 from steadylight_server.core.audit import Audit, AuditStore
@@ -39,6 +41,7 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.identity.store import IdentityStore
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import IntentStore
+from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
 from steadylight_server.timeline.service import TimelineService
 from steadylight_server.timeline.store import ActionStore
@@ -60,6 +63,7 @@ class Stores:
     intents: IntentStore
     audit: AuditStore
     counters: CounterStore
+    blueprints: BlueprintStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -73,6 +77,7 @@ class Stores:
             IntentStore(database, lease_seconds=settings.intent_lease),
             AuditStore(database),
             CounterStore(database),
+            BlueprintStore(database),
         )
 
     def all(self) -> Sequence[Store]:
@@ -123,10 +128,14 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         secret = await access.secret(TOKEN_SECRET)
         ingest = Ingest(database, stores.intents, identity, timeline, token_secret=secret)
         context = ContextService(database, identity, timeline, token_secret=secret)
+        operations = Operations(identity, audit)
         activity = Activity(timeline)
-        async with sweeping(ingest, every=settings.intent_lease / 4), refreshing(gate):
+        watch = Watch(stores.blueprints, identity.kinds, gate.forget_channels)
+        async with watching(watch), sweeping(ingest, every=settings.intent_lease / 4), refreshing(gate):
             try:
-                yield Services(access, gate, audit, rates, identity, timeline, context, ingest, activity, database.ping)
+                yield Services(
+                    access, gate, audit, rates, identity, timeline, context, operations, ingest, activity, database.ping
+                )
             finally:
                 await activity.close()
                 await rates.close()

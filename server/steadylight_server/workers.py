@@ -3,7 +3,7 @@ new actions to who follows them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
@@ -23,15 +23,22 @@ _MOST_UNREAD = 1_000
 
 
 @asynccontextmanager
-async def sweeping(ingest: Ingest, *, every: float) -> AsyncIterator[None]:
-    """Finishes what crashed servers left half done, looking every so many seconds."""
-    task = asyncio.create_task(_sweep(ingest, every))
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """The work goes on for as long as this is entered."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@asynccontextmanager
+async def sweeping(ingest: Ingest, *, every: float) -> AsyncIterator[None]:
+    """Finishes what crashed servers left half done, looking every so many seconds."""
+    async with _beside(_sweep(ingest, every)):
+        yield
 
 
 async def _sweep(ingest: Ingest, every: float) -> None:
@@ -49,13 +56,10 @@ async def _sweep(ingest: Ingest, every: float) -> None:
 @asynccontextmanager
 async def refreshing(gate: Gate, *, every: float = TRUST / 2.5) -> AsyncIterator[None]:
     """Forgets credentials that ended on any server, looking every so many seconds."""
-    task = asyncio.create_task(_refresh(gate, every))
     try:
-        yield
+        async with _beside(_refresh(gate, every)):
+            yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         with suppress(Unavailable):
             await gate.mark_used()
 

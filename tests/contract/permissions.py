@@ -41,6 +41,11 @@ Query.context                          U YFYYYS YS FFYY YY YY UUU
 Query.context(input:)                  U YFYYYS YS FFYY YY YY UUU
 Query.contextDocument                  U YFYYYS FF FFFF YY FY UUU
 Query.contextDocument(input:)          U YFYYYS FF FFFF YY FY UUU
+Query.mergePreview                     U FFFFFF FF FFFF YY FY UUU
+Query.mergePreview(one:)               U FFFFFF FF FFFF YY FY UUU
+Query.mergePreview(other:)             U FFFFFF FF FFFF YY FY UUU
+Query.identityConflicts                U FFFFFF FF FFFF YY FY UUU
+Query.identityConflicts(first:)        U FFFFFF FF FFFF YY FY UUU
 Query.viewer                           U YYYYYY YY YYYY YY YY UUU
 Query.channels                         U FFFFFF FF FFFF YY FY UUU
 
@@ -50,6 +55,12 @@ Mutation.recordAction                  U YYFYYS YS FFFF FF FF UUU
 Mutation.recordAction(input:)          U YYFYYS YS FFFF FF FF UUU
 Mutation.registerChannel               U FFFFFF FF FFFF YY FY UUU
 Mutation.registerChannel(input:)       U FFFFFF FF FFFF YY FY UUU
+Mutation.mergeCustomers                U FFFFFF FF FFFF YY FY UUU
+Mutation.mergeCustomers(input:)        U FFFFFF FF FFFF YY FY UUU
+Mutation.unlink                        U FFFFFF FF FFFF YY FY UUU
+Mutation.unlink(input:)                U FFFFFF FF FFFF YY FY UUU
+Mutation.resolveConflict               U FFFFFF FF FFFF YY FY UUU
+Mutation.resolveConflict(input:)       U FFFFFF FF FFFF YY FY UUU
 
 Subscription.customerActivity          U YFYYYN YN FFYY YY YY UUU
 Subscription.customerActivity(by:)     U YFYYYN YN FFYY YY YY UUU
@@ -73,6 +84,7 @@ Customer.id                            U YFYYYN YN FFYY YY YY UUU
 Customer.identifiers                   U YFYYYN YN FFYY YY YY UUU
 Customer.isKnown                       U YFYYYN YN FFYY YY YY UUU
 Customer.since                         U YFYYYN YN FFYY YY YY UUU
+Customer.links                         U FFFFFF FF FFYY YY YY UUU
 Customer.actions                       U YFYYYN YN FFYY YY YY UUU
 Customer.actions(filter:)              U YFYYYN YN FFYY YY YY UUU
 Customer.actions(order:)               U YFYYYN YN FFYY YY YY UUU
@@ -197,6 +209,41 @@ RegisterChannelInput.highestAssurance  U FFFFFF FF FFFF YY FY UUU
 
 RegisterChannelPayload.channel         U FFFFFF FF FFFF YY FY UUU
 RegisterChannelPayload.key             U FFFFFF FF FFFF YY FY UUU
+
+Link.id                                U FFFFFF FF FFYY YY YY UUU
+Link.reason                            U FFFFFF FF FFYY YY YY UUU
+Link.status                            U FFFFFF FF FFYY YY YY UUU
+Link.assurance                         U FFFFFF FF FFYY YY YY UUU
+Link.at                                U FFFFFF FF FFYY YY YY UUU
+Link.actionId                          U FFFFFF FF FFYY YY YY UUU
+Link.customers                         U FFFFFF FF FFYY YY YY UUU
+Link.refusal                           U FFFFFF FF FF-- -- -- UUU
+Link.by                                U FFFFFF FF FF-- -- -- UUU
+Link.why                               U FFFFFF FF FF-- -- -- UUU
+Link.retiredAt                         U FFFFFF FF FF-- -- -- UUU
+Link.retiredBy                         U FFFFFF FF FF-- -- -- UUU
+Link.retiredWhy                        U FFFFFF FF FF-- -- -- UUU
+
+MergePreview.id                        U FFFFFF FF FFFF YY FY UUU
+MergePreview.identifiers               U FFFFFF FF FFFF YY FY UUU
+MergePreview.since                     U FFFFFF FF FFFF YY FY UUU
+MergePreview.refusal                   U FFFFFF FF FFFF -- F- UUU
+
+MergeCustomersInput.operationId        U FFFFFF FF FFFF YY FY UUU
+MergeCustomersInput.one                U FFFFFF FF FFFF YY FY UUU
+MergeCustomersInput.other              U FFFFFF FF FFFF YY FY UUU
+MergeCustomersInput.why                U FFFFFF FF FFFF YY FY UUU
+
+UnlinkInput.operationId                U FFFFFF FF FFFF YY FY UUU
+UnlinkInput.link                       U FFFFFF FF FFFF YY FY UUU
+UnlinkInput.why                        U FFFFFF FF FFFF YY FY UUU
+
+ResolveConflictInput.operationId       U FFFFFF FF FFFF YY FY UUU
+ResolveConflictInput.link              U FFFFFF FF FFFF YY FY UUU
+ResolveConflictInput.decision          U FFFFFF FF FFFF YY FY UUU
+ResolveConflictInput.why               U FFFFFF FF FFFF YY FY UUU
+
+LinkPayload.link                       U FFFFFF FF FFFF YY FY UUU
 """
 
 

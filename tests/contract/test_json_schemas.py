@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError  # type: ignore[import-untyped]
 from jsonschema.validators import extend  # type: ignore[import-untyped]
 
 from steadylight._operations import FETCH_CONTEXT, RECORD_ACTIONS
+from steadylight_server.blueprint.document import read
 from steadylight_server.core.errors import Invalid
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import (
@@ -27,7 +29,8 @@ from tests.conftest import LiveServer
 from tests.factories import action, batch, login
 
 FOLDER = Path(__file__).parents[2] / "schema"
-NAMES = ("actions", "verdicts", "context")
+NAMES = ("actions", "verdicts", "context", "blueprint")
+BLUEPRINTS = sorted((FOLDER.parent / "examples").glob("**/*.yaml"))
 
 formats = FormatChecker(())
 
@@ -69,6 +72,8 @@ def silent(part: dict[str, Any], place: str = "") -> Iterator[str]:
             if not inner.get("description"):
                 yield f"{place}/{word}/{name}"
             yield from silent(inner, f"{place}/{word}/{name}")
+    for inner in part.get("patternProperties", {}).values():
+        yield from silent(inner, f"{place}/patternProperties")
     for word in ("items", "propertyNames"):
         if word in part:
             yield from silent(part[word], f"{place}/{word}")
@@ -168,6 +173,48 @@ def test_a_line_of_a_log_is_an_action_with_its_channel(channel: str | None, good
     assert LINE.is_valid(action(login("C-1")) | {"channel": channel}) is good
     assert not LINE.is_valid(action(login("C-1")))
     assert not LINE.is_valid(action(login("C-1"), color="red") | {"channel": "web"})
+
+
+@pytest.mark.parametrize("file", BLUEPRINTS, ids=lambda file: file.name)
+def test_every_example_of_a_blueprint_is_one(file: Path) -> None:
+    validator("blueprint").validate(yaml.safe_load(file.read_text()))
+
+    assert read(file.read_text()).version == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("version: 1", True),
+        ("version: 2", False),
+        ("channels: {}", False),
+        ("{version: 1, colour: red}", False),
+        ("{version: 1, default_region: GB}", True),
+        ("{version: 1, default_region: gb}", False),
+        ("{version: 1, channels: {web: {kind: SELF_SERVICE, cost_per_contact: 1}}}", True),
+        ("{version: 1, channels: {web: {kind: SELF_SERVICE, cost_per_contact: -1}}}", False),
+        ("{version: 1, channels: {Web: {kind: SELF_SERVICE}}}", False),
+        ("{version: 1, channels: {web: {kind: SHOP}}}", False),
+        ("{version: 1, channels: {web: {}}}", False),
+        ("{version: 1, identifier_kinds: {badge: {}}}", True),
+        ("{version: 1, identifier_kinds: {Badge: {}}}", False),
+        ("{version: 1, identifier_kinds: {badge: {most: null, shared: true, blocked: [null, 0, x]}}}", True),
+        ("{version: 1, identifier_kinds: {badge: {most: 0}}}", False),
+        ('{version: 1, identifier_kinds: {badge: {most: "1"}}}', False),
+        ("{version: 1, identifier_kinds: {badge: {bar: CLAIMED}}}", False),
+        ("{version: 1, identifier_kinds: {badge: {normaliser: lower}}}", False),
+        ('{version: 1, identifier_kinds: {badge: {shared: "yes"}}}', False),
+        ("{version: 1, identifier_kinds: {badge: {blocked: x}}}", False),
+    ],
+)
+def test_a_blueprint_is_one_for_the_server_exactly_if_it_is_for_the_schema(text: str, good: bool) -> None:
+    try:
+        read(text)
+        taken = True
+    except Invalid:
+        taken = False
+
+    assert (validator("blueprint").is_valid(yaml.safe_load(text)), taken) == (good, good)
 
 
 def test_what_the_server_answers_is_as_described(server: LiveServer) -> None:

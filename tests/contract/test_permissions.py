@@ -97,9 +97,28 @@ class Scene:
             self.record(self.key, *person.late, sent_at="2026-11-22T00:00:01.000Z")
             self.record(self.desk, *person.called)
             person.learn(self.server, self.key, login(person.name))
+            number = {"kind": "customer-number", "value": f"number-{person.name}", "assurance": "OTP"}
+            self.record(self.desk, action(login(person.name), number))
+        self.spare = iter(self._strangers(400))
+        self._conflict()
         self.http = httpx.Client(timeout=20, verify=False)
         self.askers = self._askers()
         self._threads = ThreadPoolExecutor(8)
+
+    def _strangers(self, count: int) -> list[dict[str, Any]]:
+        """Customers whom nobody else asks for, by an identifier of theirs."""
+        made = [{"kind": "account", "value": f"stranger-{uuid4().hex}", "assurance": "LOGIN"} for _ in range(count)]
+        self.record(self.key, *(action(one) for one in made))
+        return [{"identifier": one} for one in made]
+
+    def _conflict(self) -> None:
+        """Two logins with one account: one link between strangers that holds, and one that is refused."""
+        shared = {"kind": "account", "value": f"shared-{uuid4().hex}", "assurance": "LOGIN"}
+        for _ in range(2):
+            self.record(self.key, action(login(f"stranger-{uuid4().hex}"), shared))
+        found = self.server.database.links.find_one({"refusal": {"$exists": True}})
+        assert found is not None
+        self.refused = f"lnk_{found['_id'].hex}"
 
     def each(self, names: Iterable[str], ask: Callable[[str], str]) -> dict[str, str]:
         """What `ask` says of each name, asked at once."""
@@ -195,6 +214,7 @@ def documents(scene: Scene) -> Documents:
     """Always about the first customer."""
     first = scene.people[FIRST]
     newest, oldest = cursors(scene, first)
+    stranger = next(scene.spare)
     by: Callable[[], Any] = lambda: {"id": first.id}  # noqa: E731
     values: dict[str, Callable[[], Any]] = {
         "Query.customer(by:)": by,
@@ -233,6 +253,20 @@ def documents(scene: Scene) -> Documents:
         "RecordActionInput.agent": lambda: "Ann",
         "RecordActionInput.properties": lambda: {"a": 1},
         "RecordActionsInput.batch": lambda: batch(action(login(FIRST), type=f"type-{uuid4().hex}")),
+        "Query.mergePreview(one:)": by,
+        "Query.mergePreview(other:)": lambda: stranger,
+        "Query.identityConflicts(first:)": lambda: 5,
+        "MergeCustomersInput.operationId": lambda: str(uuid4()),
+        "MergeCustomersInput.one": lambda: next(scene.spare),
+        "MergeCustomersInput.other": lambda: next(scene.spare),
+        "MergeCustomersInput.why": lambda: "one passport",
+        "UnlinkInput.operationId": lambda: str(uuid4()),
+        "UnlinkInput.link": lambda: scene.refused,
+        "UnlinkInput.why": lambda: "two people",
+        "ResolveConflictInput.operationId": lambda: str(uuid4()),
+        "ResolveConflictInput.link": lambda: scene.refused,
+        "ResolveConflictInput.decision": lambda: "APART",
+        "ResolveConflictInput.why": lambda: "two people",
         "RegisterChannelInput.name": lambda: f"c{uuid4().hex[:8]}",
         "RegisterChannelInput.kind": lambda: "ASSISTED",
         "RegisterChannelInput.highestAssurance": lambda: "OTP",
@@ -244,7 +278,7 @@ def documents(scene: Scene) -> Documents:
         "RecordActionsPayload": "refused",
     }
     along = {"RecordActionInput.agent": "RecordActionInput.actor"}
-    detours = {"Context.actions", "Context.claims", "RecordActionsPayload.warnings"}
+    detours = {"Query.identityConflicts", "Context.actions", "Context.claims", "RecordActionsPayload.warnings"}
     return Documents(SCHEMA, values, always=always, along=along, detours=detours, beside=beside)
 
 

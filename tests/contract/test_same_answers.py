@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from steadylight import Forbidden, Invalid, Unauthenticated
+from steadylight_server.identity.values import COMMON
 from tests.contract.conftest import House, done
 from tests.factories import action, batch, login
 
@@ -278,6 +279,52 @@ async def test_a_type_is_warned_of_the_first_time_that_it_is_stored(house: House
     assert later.warnings == ()
 
 
+BLOCKED = [
+    *((kind, value) for kind in ("login", "device", "loyalty-card", "email", "phone") for value in sorted(COMMON)),
+    *(("login", value) for value in (" NULL", "[object Object]", '"null"', "000", "99999", "{{ id }}", "%s", "-")),
+    *(("account", value) for value in ("00000000-0000-0000-0000-000000000000", "111-11-1111", "xxxxx")),
+    *(("email", value) for value in ("test@shop.example", "No-Reply@shop.example", "ann", "ann@", "a b@c.example")),
+    *(("phone", value) for value in ("+44 11111111", "020 7946 0000", "442079460000", "ring me", "+44 2", "+0")),
+]
+FINE = [
+    *(("login", value) for value in ("1", "1111", "nulla", "guesthouse", "0000001", "f00f")),
+    *(("email", value) for value in ("ann@example.org", " Ann+News@Example.org")),
+    *(("phone", value) for value in ("+442079460000", "+44 20 7946-0000", "+1 (201) 555-0123")),
+    ("device", "tablet-7"),
+]
+
+
+@pytest.mark.parametrize("assurance", ["CLAIMED", "LOGIN"])
+async def test_a_value_that_stands_for_nobody_is_warned_of_and_proves_nothing(house: House, assurance: str) -> None:
+    key = house.key("web")
+    who = [identifier(kind=kind, value=value, assurance=assurance) for kind, value in BLOCKED + FINE]
+    sent = [action(each, login("C-77"), contact="visit-9") for each in who]
+    alone = [action(each) for each in who[: len(BLOCKED)]]
+
+    told = house.record(batch(*sent), key)
+    again = house.record(batch(*sent), key)
+    refused = house.record(batch(*alone), key)
+
+    warned = [(each["index"], each["message"]) for each in told["warnings"] if each["code"] == "BLOCKED_VALUE"]
+    assert [index for index, _ in warned] == list(range(len(BLOCKED)))
+    assert [
+        message for (_, message), (kind, _) in zip(warned, BLOCKED, strict=True) if f"The {kind} " not in message
+    ] == []
+    assert [(each["index"], each["message"]) for each in again["warnings"]] == warned
+    assert (refused["refused"], refused["warnings"]) == (len(BLOCKED), [])
+
+
+async def test_each_identifier_that_stands_for_nobody_is_warned_of(house: House) -> None:
+    two = [identifier(value="null"), identifier(kind="device", value="undefined"), identifier(kind="email", value="?")]
+
+    told = house.record(batch(action(SOMEBODY), action(*two, SOMEBODY)), house.key("web"))
+
+    warned = [
+        (each["index"], each["message"].split()[1]) for each in told["warnings"] if each["code"] == "BLOCKED_VALUE"
+    ]
+    assert warned == [(1, "login"), (1, "device"), (1, "email")]
+
+
 async def test_what_is_no_batch_is_invalid_as_a_whole(house: House) -> None:
     good = action(SOMEBODY)
     bad: dict[str, object] = {
@@ -410,4 +457,4 @@ async def test_a_key_says_whose_it_is(house: House) -> None:
         "IN_PERSON",
     )
     assert abs(channel.clock_skew) < 5
-    assert (admin.channel, admin.scopes) == (None, ("channels:register", "customers:read"))
+    assert (admin.channel, admin.scopes) == (None, ("channels:register", "customers:read", "identities:link"))

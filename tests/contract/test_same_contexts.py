@@ -27,6 +27,11 @@ async def seen(light: Light, contact: str | None = None, recent: int = 20, **who
     return context
 
 
+def mobile(name: str) -> str:
+    """A British mobile number that goes with the name."""
+    return f"+4477{int(name[1:], 16) % 10**8:08}"
+
+
 def names(listed: Any) -> list[tuple[str, str]]:
     return [(each.kind, each.value) for each in listed]
 
@@ -119,8 +124,7 @@ async def test_a_kind_counts_from_its_bar_on(house: House, name: str) -> None:
         "phone": ("OTP", "KNOWLEDGE"),
         "loyalty-card": ("LOGIN", "OTP"),  # a kind that nobody declared
     }
-    number = str(int(name[1:], 16))
-    values = {kind: number if kind == "phone" else name for kind in bars}
+    values = dict.fromkeys(bars, name) | {"email": f"{name}@b.example", "phone": mobile(name)}
     await done(desk.deliver([action(proven(kind, values[kind], bar)) for kind, (bar, _) in bars.items()]))
 
     for kind, (bar, below) in bars.items():
@@ -148,12 +152,12 @@ async def test_a_device_never_says_who_somebody_is(house: House, name: str) -> N
 
 async def test_an_identifier_is_found_however_it_is_spelt(house: House, name: str) -> None:
     light = house.connect()
-    digits = str(int(name[1:], 16))
+    number = mobile(name)
     spelt = {
         "login": (name, f"  {name} "),
         "customer-number": (f"é{name}", f"e\u0301{name}"),
         "email": (f"ann.{name}@example.org", f" Ann.{name}@EXAMPLE.org"),
-        "phone": (f"+44{digits}", f" +44 ({digits[:3]}) {digits[3:]}"),
+        "phone": (number, f" +44 ({number[3:7]}) {number[7:]}"),
     }
 
     for kind, (normal, other) in spelt.items():
@@ -162,7 +166,7 @@ async def test_an_identifier_is_found_however_it_is_spelt(house: House, name: st
 
         assert names(context.identifiers) == [(kind, normal)]
         assert len(context.actions) == 1
-    for kind, value in (("login", name.upper()), ("phone", f"44{digits}")):
+    for kind, value in (("login", name.upper()), ("phone", number[1:])):
         assert (await seen(light, identifiers=[(kind, value, "LOGIN")])).customer is None
 
 
@@ -174,9 +178,25 @@ async def test_the_best_proven_identifier_is_the_home(house: House, name: str) -
     home = await seen(light, identifiers=[("email", email["value"], "LOGIN"), ("login", name, "LOGIN")])
     by_email = await seen(light, email=email["value"], assurance="LOGIN")
 
-    assert names(home.identifiers) == [("login", name)]
+    assert names(home.identifiers)[0] == ("login", name)
+    assert sorted(names(home.identifiers)[1:]) == [("customer-number", name), ("email", email["value"])]
     assert len(home.actions) == 1
-    assert (by_email.customer, by_email.actions, by_email.claims) == (None, (), ())
+    assert (by_email.customer, by_email.actions) == (home.customer, home.actions)
+
+
+async def test_two_logins_are_two_customers_whatever_they_share(house: House, name: str) -> None:
+    light = house.connect()
+    shared = proven("customer-number", name, "LOGIN")
+    early = {"at": "2026-11-20T09:00:00Z"}
+    await done(light.deliver([action(login(f"{name}-b"), shared), action(login(f"{name}-a"), shared, **early)]))
+
+    first = await seen(light, login=f"{name}-a", assurance="LOGIN")
+    second = await seen(light, login=f"{name}-b", assurance="LOGIN")
+    by_number = await seen(light, customer_number=name, assurance="LOGIN")
+
+    assert sorted(names(first.identifiers)) == [("customer-number", name), ("login", f"{name}-a")]
+    assert names(second.identifiers) == [("login", f"{name}-b")]
+    assert by_number.customer == first.customer != second.customer
 
 
 async def test_a_channel_s_word_counts_for_no_more_than_it_may_assert(house: House, name: str) -> None:

@@ -1,24 +1,28 @@
 """The committed contract beside the one the code makes; `python -m tests.house.contract` writes the former."""
 
+import json
 from pathlib import Path
 
 from steadylight import _operations
 from steadylight_server.api import schema
+from steadylight_server.blueprint import models as blueprint
 
 FOLDER = Path(__file__).parents[2] / "schema"
 SCHEMA = FOLDER / "schema.graphql"
+BLUEPRINT = FOLDER / "blueprint.schema.json"
 OPERATIONS = FOLDER / "operations"
 
 
 def made() -> dict[Path, str]:
-    """Text by file: the schema as the server prints it, each operation as the SDK sends it."""
+    """Text by file: the schema as the server prints it, a blueprint's, each operation as the SDK sends it."""
     operations = {OPERATIONS / f"{name}.graphql": text for name, text in _operations.OPERATIONS.items()}
-    return {SCHEMA: schema.printed().strip() + "\n"} | operations
+    declared = json.dumps(blueprint.json_schema(), indent=2, ensure_ascii=False) + "\n"
+    return {SCHEMA: schema.printed().strip() + "\n", BLUEPRINT: declared} | operations
 
 
 def committed() -> dict[Path, str]:
     """Text by file, as it stands in the repository."""
-    return {file: file.read_text() for file in [SCHEMA, *OPERATIONS.glob("*.graphql")] if file.exists()}
+    return {file: file.read_text() for file in [SCHEMA, BLUEPRINT, *OPERATIONS.glob("*.graphql")] if file.exists()}
 
 
 def write() -> None:

@@ -40,6 +40,12 @@ FORBIDDEN = {
     "Query.contextDocument",
     "Query.channels",
     "Action.agent",
+    "Customer.links",
+    "Query.mergePreview",
+    "Query.identityConflicts",
+    "Mutation.mergeCustomers",
+    "Mutation.unlink",
+    "Mutation.resolveConflict",
     "Mutation.recordActions",
     "Mutation.registerChannel",
 }

@@ -107,6 +107,20 @@ def keys(uri: str, database: str, **channels: str) -> dict[str, str]:
     return anyio.run(make)
 
 
+def admin_key(uri: str, database: str) -> str:
+    """A new key of an admin."""
+
+    async def make() -> str:
+        connected = Database(uri, database)
+        try:
+            access = AccessService(AccessStore(connected), Audit(AuditStore(connected)))
+            return (await access.add_key(None, by=BY))[1]
+        finally:
+            await connected.close()
+
+    return anyio.run(make)
+
+
 def looking_at(uri: str) -> MongoClient[dict[str, Any]]:
     """For a look into the database, past the server."""
     return MongoClient(uri, uuidRepresentation="standard", tz_aware=True)

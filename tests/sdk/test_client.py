@@ -96,7 +96,7 @@ async def test_a_contact_without_key_gets_one_of_its_own(light: Light) -> None:
 
 
 async def test_identifiers_come_by_name_or_listed(light: Light, server: Server) -> None:
-    listed = [("email", "a@b.example"), ("phone", "+44 1", "CALLER_ID")]
+    listed = [("email", "a@b.example"), ("phone", "+44 20 7946 0000", "CALLER_ID")]
     light.customer(customer_number="77", login=None, assurance="OTP", identifiers=listed).contact("k").record("a.b")
     context = await done(
         light.customer(login="C-1", identifiers=listed, assurance="OTP").contact("k").context(within=5)
@@ -105,10 +105,10 @@ async def test_identifiers_come_by_name_or_listed(light: Light, server: Server) 
     assert server.actions[0].model_dump()["identifiers"] == (
         {"kind": "customer-number", "value": "77"},
         {"kind": "email", "value": "a@b.example"},
-        {"kind": "phone", "value": "+441"},
+        {"kind": "phone", "value": "+442079460000"},
     )
     assert [claim.model_dump(mode="json") for claim in context.claims] == [
-        {"kind": "phone", "value": "+441", "assurance": "CALLER_ID"},
+        {"kind": "phone", "value": "+442079460000", "assurance": "CALLER_ID"},
     ]
 
 

@@ -14,7 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from steadylight_server.access.models import Channel, Credential, CredentialKind, Proven, Role, Scope, Viewer
+from steadylight_server.access.models import (
+    ADMIN_SCOPES,
+    Channel,
+    Credential,
+    CredentialKind,
+    Proven,
+    Role,
+    Scope,
+    Viewer,
+)
 from steadylight_server.access.service import TRUST, hashed, parsed
 from steadylight_server.access.store import AccessStore
 from steadylight_server.access.tokens import Claims, Tokens
@@ -42,6 +51,7 @@ class Gate:
         self._channels: dict[str, Channel] = {}
         self._trusted_until = 0.0
         self._refreshed = 0
+        self._forgotten = 0
         self._seen: datetime | None = None
         self._changed: dict[str, datetime] = {}
         self._used: dict[str, datetime] = {}
@@ -66,7 +76,9 @@ class Gate:
         if claims.role is Role.CUSTOMER and channel:
             scopes.add(Scope.ACTIONS_WRITE)
         elif claims.role is Role.ADMIN:
-            scopes.add(Scope.CHANNELS_REGISTER)
+            scopes |= ADMIN_SCOPES
+        elif claims.may_link:
+            scopes.add(Scope.IDENTITIES_LINK)
         return Viewer(
             role=claims.role,
             id=claims.id,
@@ -126,6 +138,13 @@ class Gate:
         if began - self._marked > _MARK_EVERY:
             await self.mark_used()
 
+    def forget_channels(self) -> None:
+        """Channels may be other than they were: whoever asks next is looked at anew."""
+        self._channels.clear()
+        self._remembered.clear()
+        self._forgotten += 1
+        self._refreshed += 1
+
     async def mark_used(self) -> None:
         """Writes down when each key was used last. Raises Unavailable."""
         self._marked = time.monotonic()
@@ -173,10 +192,14 @@ class Gate:
         return viewer, credential
 
     async def _channel(self, name: str | None) -> Channel | None:
-        """A channel never changes once it is there."""
-        if name is not None and name not in self._channels and (found := await self._store.channel(name)):
+        """Remembered until `forget_channels`."""
+        if name is None or name in self._channels:
+            return self._channels.get(name or "")
+        forgotten = self._forgotten
+        found = await self._store.channel(name)
+        if found is not None and forgotten == self._forgotten:
             self._channels[name] = found
-        return self._channels.get(name or "")
+        return found
 
     async def _is_good(self, viewer: Viewer) -> bool:
         if viewer.expires_at and viewer.expires_at <= self._clock():

@@ -23,10 +23,11 @@ class Scope(StrEnum):
     ACTIONS_WRITE = "actions:write"
     CUSTOMERS_READ = "customers:read"
     CHANNELS_REGISTER = "channels:register"
+    IDENTITIES_LINK = "identities:link"
 
 
 CHANNEL_SCOPES = frozenset({Scope.ACTIONS_WRITE, Scope.CUSTOMERS_READ})
-ADMIN_SCOPES = frozenset({Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER})
+ADMIN_SCOPES = frozenset({Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER, Scope.IDENTITIES_LINK})
 AGENT_SCOPES = frozenset({Scope.CUSTOMERS_READ})
 
 # An employee sees the customer's face or passport; no other kind of channel can.
@@ -50,6 +51,7 @@ class Channel(Frozen):
     kind: ChannelKind
     highest_assurance: Assurance
     created_at: datetime
+    cost_per_contact: float | None = None  # in the company's currency
 
 
 class Role(StrEnum):

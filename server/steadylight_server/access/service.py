@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from steadylight_server.access.models import (
@@ -113,6 +113,13 @@ class AccessService:
     async def channels(self) -> list[Channel]:
         """All, by name."""
         return await self._store.channels()
+
+    async def declare_channels(self, declared: Iterable[Channel], removed: Iterable[str]) -> None:
+        """Makes channels what somebody declared, and removes others; in the caller's transaction, who audits it."""
+        for channel in declared:
+            await self._store.put_channel(channel)
+        for name in removed:
+            await self._store.remove_channel(name)
 
     async def add_key(
         self, channel: str | None, *, scopes: frozenset[Scope] | None = None, by: Mapping[str, str]

@@ -1,6 +1,6 @@
 """Channels and credentials in MongoDB. A ledger: backed up, never rebuilt.
 
-channels       _id: name · kind: ChannelKind · highest_assurance: name of the level · created_at
+channels       _id: name · kind: ChannelKind · highest_assurance: name of the level · created_at · cost_per_contact?
 credentials    _id: 12 hex digits · kind: CredentialKind · role · name?: an employee's · channel: name, or null ·
                hash: SHA-256 of the whole secret · scopes: names · created_at · expires_at? · revoked_at? ·
                last_used_at?: to the minute or so · changed_at?: when it was ended, by the database's clock ·
@@ -53,6 +53,22 @@ class AccessStore(Store):
         except DuplicateKeyError:
             return False
         return True
+
+    async def put_channel(self, channel: Channel) -> None:
+        """Stores it, in the place of what it was; since when it exists stays."""
+        cost = channel.cost_per_contact
+        told = {"kind": channel.kind.value, "highest_assurance": channel.highest_assurance.name}
+        change: Document = {
+            "$set": told if cost is None else {**told, "cost_per_contact": cost},
+            "$setOnInsert": {"created_at": channel.created_at},
+        }
+        if cost is None:
+            change["$unset"] = {"cost_per_contact": ""}
+        await self._channels.update_one({"_id": channel.name}, change, upsert=True)
+
+    async def remove_channel(self, name: str) -> None:
+        """There is no such channel from now on."""
+        await self._channels.delete_one({"_id": name})
 
     async def channel(self, name: str) -> Channel | None:
         """The channel of that name."""
@@ -142,6 +158,7 @@ def _channel(document: Document) -> Channel:
         kind=ChannelKind(document["kind"]),
         highest_assurance=Assurance[document["highest_assurance"]],
         created_at=document["created_at"],
+        cost_per_contact=document.get("cost_per_contact"),
     )
 
 

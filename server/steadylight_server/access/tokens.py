@@ -43,6 +43,7 @@ class Claims:
     kind: str
     channel: str | None
     expires_at: datetime
+    may_link: bool = False
 
     @property
     def id(self) -> str:
@@ -92,6 +93,7 @@ class Tokens:
             subject=subject,
             kind=issuer.kind,
             channel=_channel(issuer, claims["aud"]),
+            may_link=issuer.may_link,
             expires_at=expires_at,
         )
 

@@ -89,7 +89,10 @@ class Verdict:
 @strawberry.type(description="Something odd about an action that was stored all the same.")
 class Warning:
     index: int = strawberry.field(description="The action's place in the batch, from 0.")
-    code: str = strawberry.field(description="`NEW_TYPE`: nobody ever used this type before.")
+    code: str = strawberry.field(
+        description="`NEW_TYPE`: nobody ever used this type before. `BLOCKED_VALUE`: an identifier stands for nobody, "
+        "and counts for nothing."
+    )
     message: str = strawberry.field(description="The same in words.")
 
 

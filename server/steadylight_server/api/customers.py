@@ -1,7 +1,7 @@
 """Customers in the graph: found, and their timeline."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -17,6 +17,9 @@ from steadylight_server.identity.models import Customer as Person
 from steadylight_server.identity.models import Identifier as Asserted
 from steadylight_server.timeline.models import ActionFilter as Wanted
 from steadylight_server.timeline.models import Subject
+
+if TYPE_CHECKING:
+    from steadylight_server.api.identities import Link
 
 
 @strawberry.input(description="Which actions. What is left out, or null, is open; the rest must all hold.")
@@ -59,6 +62,14 @@ class Customer(nodes.Node):
             self.person.profile_ids, _wanted(filter or ActionFilter()), order, Window.of(first, after, last, before)
         )
         return connection(page, action, lambda fact: fact.position)
+
+    @strawberry.field(
+        description="Why its profiles are one customer; what was refused and taken back, too. Oldest first."
+    )
+    async def links(self, info: Info) -> list[Annotated["Link", strawberry.lazy("steadylight_server.api.identities")]]:
+        from steadylight_server.api.identities import Link
+
+        return [Link(link=link) for link in await info.context.services.identity.links.of(self.person.profile_ids)]
 
 
 def customer(person: Person) -> Customer:

@@ -7,6 +7,7 @@ import strawberry
 
 from steadylight_server.access.models import ChannelKind, Role
 from steadylight_server.core.assurance import Assurance
+from steadylight_server.identity.models import Reason, Refusal
 from steadylight_server.ingest.models import VerdictKind
 from steadylight_server.timeline.models import Actor, Order
 
@@ -40,6 +41,25 @@ _shown(
         Role.CUSTOMER: "A customer, with their own token.",
         Role.AGENT: "An employee who serves customers.",
         Role.ADMIN: "An employee who runs Steadylight, or their tool.",
+    },
+)
+_shown(
+    Reason,
+    "LinkReason",
+    "Why two profiles are one customer.",
+    {
+        Reason.DECISION: "An employee said so.",
+        Reason.EVIDENCE: "One action proved both.",
+    },
+)
+_shown(
+    Refusal,
+    "LinkRefusal",
+    "The rule that a link would break.",
+    {
+        Refusal.TOO_MANY_OF_A_KIND: "A customer may not have so many identifiers of a kind: two logins, as a rule.",
+        Refusal.TOO_MANY_PROFILES: "A customer has at most 50 profiles.",
+        Refusal.PARTED: "Somebody parted two of their profiles.",
     },
 )
 _shown(

@@ -14,6 +14,7 @@ from steadylight_server.core.errors import Unauthenticated
 from steadylight_server.core.rates import Rate, Rates
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.service import TimelineService
 from steadylight_server.workers import Activity
 
@@ -32,6 +33,7 @@ class Services:
     identity: IdentityService
     timeline: TimelineService
     context: ContextService
+    operations: Operations
     ingest: Ingest
     activity: Activity
     ping: Callable[[], Awaitable[None]]

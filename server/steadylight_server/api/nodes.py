@@ -6,7 +6,7 @@ import strawberry
 
 from steadylight_server.core.errors import NotFound
 
-CUSTOMER, ACTION, CONTACT = "cus", "act", "con"
+CUSTOMER, ACTION, CONTACT, LINK = "cus", "act", "con", "lnk"
 
 
 def shown(prefix: str, id: UUID) -> strawberry.ID:

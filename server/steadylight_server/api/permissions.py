@@ -63,9 +63,10 @@ READ = Rule(_ALL, Scope.CUSTOMERS_READ)
 # What the company says among itself: an employee's name is not for the customer's browser.
 READ_INSIDE = Rule(_ALL - {Role.CUSTOMER}, Scope.CUSTOMERS_READ)
 READ_IN_BULK = Rule(frozenset({Role.CHANNEL, Role.ADMIN}), Scope.CUSTOMERS_READ)
-SEARCH = Rule(_STAFF, Scope.CUSTOMERS_READ)
+READ_BY_STAFF = Rule(_STAFF, Scope.CUSTOMERS_READ)
 RECORD = Rule(frozenset({Role.CHANNEL, Role.CUSTOMER}), Scope.ACTIONS_WRITE)
 RECORD_IN_BULK = Rule(frozenset({Role.CHANNEL}), Scope.ACTIONS_WRITE)
+LINK = Rule(_STAFF, Scope.IDENTITIES_LINK)
 RUN = Rule(frozenset({Role.ADMIN}), Scope.CHANNELS_REGISTER)
 
 PERMISSIONS: Mapping[Rule, Iterable[str]] = {
@@ -92,7 +93,6 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     ],
     READ_INSIDE: _fields("Action", "agent"),
     READ_IN_BULK: _fields("Query", "contextDocument"),
-    SEARCH: _fields("Query", "customers"),
     RECORD: [
         *_fields("Mutation", "recordAction"),
         *_fields("RecordActionPayload", "verdict warnings token"),
@@ -102,6 +102,18 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     RECORD_IN_BULK: [
         *_fields("Mutation", "recordActions"),
         *_fields("RecordActionsPayload", "stored duplicate refused retry exceptions warnings verdicts token"),
+    ],
+    READ_BY_STAFF: [
+        *_fields("Query", "customers"),
+        *_fields("Customer", "links"),
+        *_fields("Link", "id reason status refusal assurance at actionId by why"),
+        *_fields("Link", "retiredAt retiredBy retiredWhy customers"),
+    ],
+    LINK: [
+        *_fields("Query", "mergePreview identityConflicts"),
+        *_fields("MergePreview", "refusal identifiers since id"),
+        *_fields("Mutation", "mergeCustomers unlink resolveConflict"),
+        *_fields("LinkPayload", "link"),
     ],
     RUN: [
         *_fields("Query", "channels"),

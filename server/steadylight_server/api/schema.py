@@ -12,18 +12,19 @@ from steadylight_server.api.channels import ChannelMutations, ChannelQueries
 from steadylight_server.api.contexts import ContextQueries
 from steadylight_server.api.customers import Customer, CustomerQueries
 from steadylight_server.api.errors import Schema
+from steadylight_server.api.identities import IdentityMutations, IdentityQueries
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.permissions import PERMISSIONS
 from steadylight_server.api.scalars import SCALARS
 
 
 @strawberry.type(description="What can be read.")
-class Query(CustomerQueries, ContextQueries, ChannelQueries):
+class Query(CustomerQueries, ContextQueries, IdentityQueries, ChannelQueries):
     pass
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(ActionMutations, ChannelMutations):
+class Mutation(ActionMutations, IdentityMutations, ChannelMutations):
     pass
 
 

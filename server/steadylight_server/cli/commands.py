@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from steadylight import SteadylightError as ClientError
 from steadylight_server.cli import (
     audit,
+    blueprints,
     channels,
     doctor,
     facts,
@@ -49,9 +50,10 @@ program = typer.Typer(
     help="One memory of the customer for every channel. Start with [bold]steadylight serve[/].",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for noun in (serve, replay, facts, indexes, rebuild, doctor):
+for noun in (serve, blueprints, replay, facts, indexes, rebuild, doctor):
     noun.add_to(program)
 program.add_typer(channels.group, name="channel")
+program.add_typer(blueprints.group, name="blueprint")
 program.add_typer(keys.group, name="key")
 program.add_typer(links.admin, name="admin")
 program.add_typer(links.agent, name="agent")

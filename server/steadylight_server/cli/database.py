@@ -11,6 +11,7 @@ from steadylight_server.core.errors import Unavailable
 if TYPE_CHECKING:
     from steadylight_server.access.service import AccessService
     from steadylight_server.app import Stores
+    from steadylight_server.blueprint.service import BlueprintService
     from steadylight_server.core.mongo import Database
 
 
@@ -51,6 +52,25 @@ async def access(settings: Settings) -> "AsyncIterator[AccessService]":
     with database_uri(settings, join=True) as uri:
         async with opened(settings, uri) as (_, stores):
             yield AccessService(stores.access, Audit(stores.audit))
+
+
+@asynccontextmanager
+async def blueprints(settings: Settings) -> "AsyncIterator[BlueprintService]":
+    """Blueprints, in the database of the settings, as `access`."""
+    from steadylight_server.access.service import AccessService
+    from steadylight_server.app import database_uri
+    from steadylight_server.blueprint.service import BlueprintService
+    from steadylight_server.core.audit import Audit
+
+    with database_uri(settings, join=True) as uri:
+        async with opened(settings, uri) as (database, stores):
+
+            async def has_identifiers(kind: str) -> bool:
+                return await database.collection("identifiers").find_one({"kind": kind}) is not None
+
+            audit = Audit(stores.audit)
+            access = AccessService(stores.access, audit)
+            yield BlueprintService(stores.blueprints, access, audit, has_identifiers=has_identifiers)
 
 
 def _refusal(error: Exception) -> Exception:

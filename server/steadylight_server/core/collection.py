@@ -126,6 +126,16 @@ class Collection:
             result = await self._of.update_one(query, change, upsert=upsert, session=CURRENT.get())
         return result.matched_count, result.upserted_id is not None
 
+    async def update_many(self, query: Mapping[str, Any], change: Change) -> None:
+        """Changes all that match, each atomically."""
+        with translated():
+            await self._of.update_many(query, change, session=CURRENT.get())
+
+    async def replace_one(self, query: Mapping[str, Any], document: Document) -> None:
+        """Stores the document in the place of the one that matches, if there is one."""
+        with translated():
+            await self._of.replace_one(query, document, upsert=True, session=CURRENT.get())
+
     async def find_one_and_update(
         self, query: Mapping[str, Any], change: Change, *, upsert: bool = False
     ) -> Document | None:

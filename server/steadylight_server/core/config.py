@@ -25,6 +25,7 @@ class Issuer(BaseModel):
     algorithms: tuple[Algorithm, ...] = Field(("RS256",), min_length=1, description="Those that are taken.")
     subject_claim: str = Field("sub", min_length=1, description="The claim that says who it is.")
     kind: str = Field("login", min_length=1, description="The kind of identifier that a customer's subject is.")
+    may_link: bool = Field(False, description="Whether its agents decide who is whom.")
     leeway_seconds: float = Field(30.0, ge=0, le=300, description="How far the two clocks may be apart.")
 
     @model_validator(mode="after")

@@ -139,6 +139,7 @@ class Database:
         loop = asyncio.get_running_loop()
         end = loop.time() + TRANSACTION_PATIENCE
         attempt = 0
+        outer = CURRENT.get()
         async with await self.client.start_session(causal_consistency=True) as session:
             while True:
                 token = CURRENT.set(session)
@@ -151,6 +152,10 @@ class Database:
                             await session.abort_transaction()
                         raise
                     await self._commit(session, end)
+                    if outer is not None and session.cluster_time and session.operation_time:
+                        # What is read there next, and the token that it gives, hold this too.
+                        outer.advance_cluster_time(session.cluster_time)
+                        outer.advance_operation_time(session.operation_time)
                     return result
                 except (Unavailable, PyMongoError) as error:
                     cause = error.__cause__ if isinstance(error, Unavailable) else error

@@ -1,8 +1,9 @@
 """Identifiers, profiles and customers, as the rest of the server sees them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
@@ -42,16 +43,44 @@ def heard(viewer: Viewer, asserted: Sequence[Identifier]) -> list[Identifier]:
     return [Identifier(kind, value, Assurance.LOGIN), *(one for one in capped if one[:2] != (kind, value))]
 
 
+# Whether it is evidence, how sure, when, and by which action: what counts most comes first.
+LinkOrder = tuple[bool, int, datetime, UUID]
+
+
+class Evidence(NamedTuple):
+    """One action proved both: the key where it belongs, first, and another. `assurance` is the lesser of the two."""
+
+    keys: tuple[Key, Key]
+    assurance: Assurance
+    at: datetime
+    action_id: UUID
+
+    @property
+    def order(self) -> LinkOrder:
+        """That of the link it gives."""
+        return (True, -self.assurance, self.at, self.action_id)
+
+
 @dataclass(frozen=True)
 class Home:
     """Where an action belongs: a pure function of the action, as stored.
 
-    `proven` are the identifiers that reach their kind's bar, best first; `claims` the others.
+    `proven` are the identifiers that reach their kind's bar, best first; `claims` the others. Those of the claims that
+    stand for nobody, whatever the assurance, are in `blocked`, too.
     """
 
     key: Key
     proven: Sequence[Identifier]
     claims: Sequence[Identifier]
+    blocked: Sequence[Identifier] = ()
+
+    def evidence(self, at: datetime, action_id: UUID) -> list[Evidence]:
+        """That the other proven identifiers are of the same customer as the one where the action belongs."""
+        return [
+            Evidence((self.key, Key(one.kind, one.value)), min(self.proven[0].assurance, one.assurance), at, action_id)
+            for one in self.proven[1:]
+            if (one.kind, one.value) != self.key
+        ]
 
     @property
     def assurance(self) -> Assurance:
@@ -69,9 +98,67 @@ class Profile:
     created_at: datetime
 
     @property
+    def age(self) -> tuple[datetime, UUID]:
+        """The oldest comes first; of two made at once, the lower id."""
+        return (self.created_at, self.id)
+
+    @property
     def is_persona(self) -> bool:
         """Whether it stands for a contact whose customer is not known."""
         return self.key.kind == PERSONA
+
+
+class Reason(StrEnum):
+    """Why two profiles are one customer."""
+
+    DECISION = "DECISION"  # an employee said so
+    EVIDENCE = "EVIDENCE"  # one action proved both
+
+
+class Refusal(StrEnum):
+    """The rule that a link would break."""
+
+    TOO_MANY_OF_A_KIND = "TOO_MANY_OF_A_KIND"  # two logins, as a rule
+    TOO_MANY_PROFILES = "TOO_MANY_PROFILES"
+    PARTED = "PARTED"  # an employee parted the two
+
+
+@dataclass(frozen=True)
+class Link:
+    """The reason two profiles are one customer. It is never deleted, and never joins again once it is retired.
+
+    `assurance` and `at` are those of the weaker identifier in the best action that proved both, or of the decision;
+    `by` is who decided, as the audit names them. `refusal` is why it joins nothing.
+    """
+
+    id: UUID
+    profile_ids: tuple[UUID, UUID]
+    reason: Reason
+    assurance: Assurance
+    at: datetime
+    made_at: datetime
+    action_id: UUID | None = None
+    by: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+    refusal: Refusal | None = None
+    retired_at: datetime | None = None
+    retired_by: Mapping[str, str] = field(default_factory=dict)
+    retired_why: str = ""
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether somebody took it back."""
+        return self.retired_at is not None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it joins the two."""
+        return self.refusal is None and not self.is_retired
+
+    @property
+    def order(self) -> LinkOrder:
+        """Its place among the links, the one that counts most first."""
+        return (self.reason is not Reason.DECISION, -self.assurance, self.at, self.action_id or self.id)
 
 
 @dataclass(frozen=True)

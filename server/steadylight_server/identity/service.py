@@ -9,7 +9,8 @@ from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import NotFound, Unavailable
 from steadylight_server.core.ids import uuid7
 from steadylight_server.identity.kinds import Kinds
-from steadylight_server.identity.models import Customer, Home, Identifier, Key
+from steadylight_server.identity.links import Links
+from steadylight_server.identity.models import Customer, Evidence, Home, Identifier, Key
 from steadylight_server.identity.store import IdentityStore, Taken
 
 # Which profile an identifier leads to never changes, so it may be remembered; this many take about 30 MB.
@@ -25,6 +26,7 @@ class IdentityService:
         self._clock = clock
         self._remembered: OrderedDict[Key, UUID] = OrderedDict()
         self.kinds = kinds or Kinds()
+        self.links = Links(store, self.kinds, clock=clock)
 
     async def resolve(self, keys: Collection[Key]) -> dict[Key, UUID]:
         """The profile of each key, made where there is none: in bulk, and once, whoever asks at the same moment."""
@@ -49,6 +51,12 @@ class IdentityService:
             self._remember(more)
             found |= more
         return found
+
+    async def prove(self, evidence: Collection[Evidence]) -> None:
+        """Joins the customers whom each piece of evidence proves to be one. Again, or in another order, is harmless."""
+        if evidence:
+            keys = {key for one in evidence for key in one.keys}
+            await self.links.prove(evidence, await self.resolve(keys))
 
     async def profile(self, key: Key) -> UUID | None:
         """The profile of one key; never makes one."""

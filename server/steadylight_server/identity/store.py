@@ -2,19 +2,32 @@
 
 identifiers    kind · value (normalised) · profile_id · created_at        unique: (kind, value), the shard key
 profiles       _id: profile id, UUIDv7 · customer_id: id of the oldest profile of its customer · kind · value ·
-               created_at                                                 index: customer_id
+               created_at · version?: how often its customer's links were worked out, on the oldest profile, so that
+               two who do so at once collide                              index: customer_id
+links          _id · profile_ids: two, the lower first · reason · assurance · at · made_at · action_id? · by? · why? ·
+               refusal? · retired_at? · retired_by? · retired_why?        index: profile_ids, of both
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from pymongo import IndexModel
+from pymongo import IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document
 from steadylight_server.core.stores import Kept, Store
-from steadylight_server.identity.models import Key, Profile
+from steadylight_server.identity.models import Key, Link, Profile, Reason, Refusal
+
+# Around a link are its two customers, and those whom refused links lead to. More is an identifier that nobody blocked.
+_MOST_AROUND = 500
+
+Relinking = Callable[[Sequence[Profile], Sequence[Link]], tuple[Mapping[UUID, UUID], Mapping[UUID, Refusal]]]
+
+
+class Crowded(Exception):
+    """The links around a profile lead to more people than can be worked out at once."""
 
 
 class Taken(Exception):
@@ -24,16 +37,18 @@ class Taken(Exception):
 class IdentityStore(Store):
     """Reads and writes identifiers and profiles."""
 
-    collections = {"identifiers": Kept.LEDGER, "profiles": Kept.LEDGER}
+    collections = {"identifiers": Kept.LEDGER, "profiles": Kept.LEDGER, "links": Kept.LEDGER}
     indexes = {
         "identifiers": [IndexModel([("kind", 1), ("value", 1)], name="identifier", unique=True)],
         "profiles": [IndexModel([("customer_id", 1)], name="customer")],
+        "links": [IndexModel([("profile_ids", 1)], name="profiles")],
     }
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._identifiers = self.collection("identifiers")
         self._profiles = self.collection("profiles")
+        self._links = self.collection("links")
 
     async def profile_ids(self, keys: Iterable[Key]) -> dict[Key, UUID]:
         """The profile of each key that has one; one round trip."""
@@ -68,6 +83,91 @@ class IdentityStore(Store):
         except BulkWriteError as error:
             raise Taken from error
 
+    async def link(self, id: UUID) -> Link | None:
+        """The link of that id."""
+        document = await self._links.find_one({"_id": id})
+        return link_of(document) if document else None
+
+    async def links(self, profile_ids: Iterable[UUID]) -> list[Link]:
+        """All links of these profiles, the oldest first."""
+        found = await self._links.find({"profile_ids": {"$in": list(profile_ids)}}, sort=[("made_at", 1), ("_id", 1)])
+        return [link_of(document) for document in found]
+
+    async def refused(self, limit: int) -> list[Link]:
+        """Links that join nothing because of a rule, the oldest first."""
+        query = {"refusal": {"$exists": True}, "retired_at": {"$exists": False}}
+        return [link_of(document) for document in await self._links.find(query, sort=[("made_at", 1)], limit=limit)]
+
+    async def links_by_id(self, ids: Iterable[UUID]) -> dict[UUID, Link]:
+        """Those that are stored."""
+        return {one["_id"]: link_of(one) for one in await self._links.find({"_id": {"$in": list(ids)}})}
+
+    async def relink(self, change: Callable[[], Awaitable[Sequence[UUID]]], work: Relinking) -> None:
+        """One transaction: `change` writes links and says which profiles they touch, `work` says who is whom then.
+
+        The profiles that it is given are all that any link leads to from those, and all of their customers'.
+        """
+
+        async def run() -> None:
+            touched = await change()
+            if touched:
+                profiles, links = await self.around(touched, locking=True)
+                await self._write(profiles, links, *work(profiles, links))
+
+        await self.database.transaction(run)
+
+    async def put_link(self, link: Link) -> None:
+        """Stores it, in the place of what it was."""
+        await self._links.replace_one({"_id": link.id}, _document(link))
+
+    async def around(self, touched: Sequence[UUID], *, locking: bool = False) -> tuple[list[Profile], list[Link]]:
+        """Everybody whom the touched profiles' links lead to, refused ones too, and these links.
+
+        `locking` makes whoever changes the same customers in another transaction begin anew. Raises Crowded.
+        """
+        profiles: dict[UUID, Profile] = {}
+        links: dict[UUID, Link] = {}
+        edge = set(touched)
+        while edge:
+            roots = await self._profiles.find({"_id": {"$in": list(edge)}})
+            customer_ids = {document["customer_id"] for document in roots} - {
+                one.customer_id for one in profiles.values()
+            }
+            if locking:
+                await self._profiles.update_many({"_id": {"$in": list(customer_ids)}}, {"$inc": {"version": 1}})
+            found = await self._profiles.find({"customer_id": {"$in": list(customer_ids)}})
+            new = {document["_id"]: _profile(document) for document in found}
+            profiles |= new
+            more = {link.id: link for link in await self.links(new)} if new else {}
+            links |= more
+            edge = {id for link in more.values() for id in link.profile_ids} - profiles.keys()
+            if len(profiles) > _MOST_AROUND + len(touched):
+                raise Crowded
+        return list(profiles.values()), list(links.values())
+
+    async def _write(
+        self,
+        profiles: Sequence[Profile],
+        links: Sequence[Link],
+        customer_ids: Mapping[UUID, UUID],
+        refused: Mapping[UUID, Refusal],
+    ) -> None:
+        """What has changed of who is whom."""
+        moves = [
+            UpdateOne({"_id": one.id}, {"$set": {"customer_id": customer_ids[one.id]}})
+            for one in profiles
+            if one.customer_id != customer_ids[one.id]
+        ]
+        if moves:
+            await self._profiles.bulk_write(moves)
+        changes = [
+            UpdateOne({"_id": link.id}, {"$set": {"refusal": now.value}} if now else {"$unset": {"refusal": ""}})
+            for link in links
+            if (now := refused.get(link.id)) is not link.refusal and not link.is_retired
+        ]
+        if changes:
+            await self._links.bulk_write(changes)
+
     async def family(self, profile_id: UUID) -> Sequence[Profile]:
         """All profiles of the customer that this profile is part of, oldest first; one round trip."""
         found = await self._profiles.aggregate(
@@ -86,6 +186,47 @@ class IdentityStore(Store):
         )
         family = [_profile(document) for document in found[0]["family"]] if found else []
         return sorted(family, key=lambda profile: (profile.created_at, profile.id))
+
+
+def _document(link: Link) -> Document:
+    optional = {
+        "action_id": link.action_id,
+        "by": dict(link.by) or None,
+        "why": link.why or None,
+        "refusal": link.refusal and link.refusal.value,
+        "retired_at": link.retired_at,
+        "retired_by": dict(link.retired_by) or None,
+        "retired_why": link.retired_why or None,
+    }
+    return {
+        "_id": link.id,
+        "profile_ids": list(link.profile_ids),
+        "reason": link.reason.value,
+        "assurance": link.assurance.name,
+        "at": link.at,
+        "made_at": link.made_at,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def link_of(document: Document) -> Link:
+    """A link as it is stored."""
+    one, other = document["profile_ids"]
+    return Link(
+        id=document["_id"],
+        profile_ids=(one, other),
+        reason=Reason(document["reason"]),
+        assurance=Assurance[document["assurance"]],
+        at=document["at"],
+        made_at=document["made_at"],
+        action_id=document.get("action_id"),
+        by=document.get("by", {}),
+        why=document.get("why", ""),
+        refusal=Refusal(document["refusal"]) if "refusal" in document else None,
+        retired_at=document.get("retired_at"),
+        retired_by=document.get("retired_by", {}),
+        retired_why=document.get("retired_why", ""),
+    )
 
 
 def _profile(document: Document) -> Profile:

@@ -103,7 +103,7 @@ class Warning:
     """Something odd about an action that was stored all the same."""
 
     index: int
-    code: Literal["NEW_TYPE"]
+    code: Literal["NEW_TYPE", "BLOCKED_VALUE"]
     message: str
 
 

@@ -24,7 +24,7 @@ from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Forbidden
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.mongo import Database
-from steadylight_server.identity.models import Home, Identifier, heard
+from steadylight_server.identity.models import Evidence, Home, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
@@ -42,6 +42,8 @@ _KINDS = {
     Outcome.CONFLICT: VerdictKind.REFUSED,
     Outcome.RETRY: VerdictKind.RETRY,
 }
+# The kind and not the value: what an app sends by mistake may be somebody's.
+_BLOCKED = "The {kind} stands for nobody, or is no {kind}: it proves nothing, and is kept as a claim."
 _REASONS = {
     Outcome.CONFLICT: ("CONFLICT", "An action with this id is stored already and says something else"),
     Outcome.RETRY: ("UNAVAILABLE", "Not stored this time; send it again"),
@@ -86,7 +88,7 @@ class Ingest:
             outcomes, fresh = await self._keep(actions)
             moment = session.moment
         kinds, exceptions = _verdicts(placed, outcomes)
-        return Answer(kinds, exceptions, _warnings(fresh, placed), self._token(moment))
+        return Answer(kinds, exceptions, _warnings(fresh, placed, kinds), self._token(moment))
 
     async def _profiles(self, drafts: Sequence["_Draft"]) -> list[UUID]:
         """The profile of each draft, in order; made where somebody is seen for the first time.
@@ -105,7 +107,7 @@ class Ingest:
         finished = 0
         async with self._database.session():  # in which the actions are read as of the lease, which came after them
             while intent := await self._intents.lease_old():
-                await self._timeline.project([action async for action in self._timeline.by_ids(intent.action_ids)])
+                await self._project([action async for action in self._timeline.by_ids(intent.action_ids)])
                 await self._intents.close(intent)
                 finished += 1
         return finished
@@ -122,9 +124,21 @@ class Ingest:
         # As they are stored: what came again may have its clock corrected differently, or lead to another customer.
         repeated = [action.id for action, outcome in judged if outcome is Outcome.DUPLICATE]
         there += [action async for action in self._timeline.by_ids(repeated)]
-        fresh = await self._timeline.project(there)
+        fresh = await self._project(there)
         await self._intents.close(intent)
         return outcomes, fresh
+
+    async def _project(self, actions: Sequence[Action]) -> list[Action]:
+        """Brings everything that is made from actions up to these; again is harmless. The first of each new type."""
+        await self._identity.prove([one for action in actions for one in self._evidence(action)])
+        return await self._timeline.project(actions)
+
+    def _evidence(self, action: Action) -> Sequence[Evidence]:
+        """Whom the action proves to be one customer: a pure function of it, as it is stored."""
+        if len(action.identifiers) < 2:
+            return ()
+        home = self._identity.kinds.home(action.identifiers, channel=action.channel, contact=action.contact)
+        return home.evidence(action.at, action.id) if home else ()
 
     def _token(self, moment: Moment | None) -> str | None:
         return moment.token(self._token_secret) if moment else None
@@ -166,7 +180,8 @@ class _Desk:
         if home is None:
             return _refused(
                 action,
-                "identifiers: none reaches the bar of its kind. Prove one, or give the contact in which it was claimed",
+                "identifiers: none reaches the bar of its kind with a value that stands for somebody. "
+                "Prove one, or give the contact in which it was claimed",
             )
         return _Draft(action, at, home)
 
@@ -233,17 +248,25 @@ def _verdicts(
     return kinds, exceptions
 
 
-def _warnings(fresh: Sequence[Action], placed: Sequence[_Draft | Refusal]) -> list[Warning]:
-    """A type that nobody ever used may be a slip of the pen."""
-    if not fresh:
-        return []
-    # An id that comes twice was stored the first time.
-    places = reversed(list(enumerate(placed)))
-    index = {one.input["id"]: index for index, one in places if isinstance(one, _Draft)}
-    return sorted(
-        (
+def _warnings(
+    fresh: Sequence[Action], placed: Sequence[_Draft | Refusal], kinds: Sequence[VerdictKind]
+) -> list[Warning]:
+    """A type that nobody ever used may be a slip of the pen; an identifier that stands for nobody is one of the app.
+
+    Of the latter a repeated action is warned again: the first answer may have been lost.
+    """
+    warnings = [
+        Warning(index, "BLOCKED_VALUE", _BLOCKED.format(kind=identifier.kind))
+        for index, (one, kind) in enumerate(zip(placed, kinds, strict=True))
+        if isinstance(one, _Draft) and one.home.blocked and kind in (VerdictKind.STORED, VerdictKind.DUPLICATE)
+        for identifier in one.home.blocked
+    ]
+    if fresh:
+        # An id that comes twice was stored the first time.
+        places = reversed(list(enumerate(placed)))
+        index = {one.input["id"]: index for index, one in places if isinstance(one, _Draft)}
+        warnings += [
             Warning(index[action.id], "NEW_TYPE", f"First action of the type {action.type!r}: is it spelt right?")
             for action in fresh
-        ),
-        key=lambda warning: warning.index,
-    )
+        ]
+    return sorted(warnings, key=lambda warning: warning.index)

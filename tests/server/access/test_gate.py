@@ -15,7 +15,17 @@ from structlog.testing import capture_logs
 
 from steadylight_server.access import gate as module
 from steadylight_server.access.gate import Gate
-from steadylight_server.access.models import AGENT_SCOPES, ChannelKind, Credential, Proven, Role, Scope, Viewer
+from steadylight_server.access.models import (
+    ADMIN_SCOPES,
+    AGENT_SCOPES,
+    Channel,
+    ChannelKind,
+    Credential,
+    Proven,
+    Role,
+    Scope,
+    Viewer,
+)
 from steadylight_server.access.service import TRUST
 from steadylight_server.access.store import AccessStore
 from steadylight_server.access.tokens import Tokens
@@ -191,6 +201,44 @@ async def test_an_answer_that_was_overtaken_by_a_refresh_is_not_remembered(house
 
     with pytest.raises(Unauthenticated):
         await gate.key(key)
+
+
+async def test_a_channel_that_was_changed_is_looked_at_anew_once_it_is_forgotten(
+    house: Slices, web: str, key: str
+) -> None:
+    await house.gate.refresh()
+    channel = await house.access.channel(web)
+    before = await house.gate.key(key)
+
+    await house.stores.access.put_channel(channel.model_copy(update={"highest_assurance": Assurance.CALLER_ID}))
+    remembered = await house.gate.key(key)
+    house.gate.forget_channels()
+    after = await house.gate.key(key)
+
+    assert (before.highest_assurance, remembered.highest_assurance) == (Assurance.LOGIN, Assurance.LOGIN)
+    assert after.highest_assurance is Assurance.CALLER_ID
+
+
+async def test_a_channel_that_is_forgotten_while_it_is_looked_up_is_not_remembered(
+    house: Slices, web: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = house.stores.access.channel
+
+    async def overtaken(name: str) -> Channel | None:
+        found = await look(name)
+        assert found is not None
+        monkeypatch.undo()
+        await house.stores.access.put_channel(found.model_copy(update={"highest_assurance": Assurance.OTP}))
+        house.gate.forget_channels()
+        return found
+
+    await house.gate.refresh()
+    monkeypatch.setattr(house.stores.access, "channel", overtaken)
+
+    overtook = await house.gate.key(key)
+    after = await house.gate.key(key)
+
+    assert (overtook.highest_assurance, after.highest_assurance) == (Assurance.LOGIN, Assurance.OTP)
 
 
 async def test_a_key_that_expires_is_refused_from_memory_too(house: Slices, web: str, key: str) -> None:
@@ -443,7 +491,7 @@ async def gate(house: Slices) -> Gate:
         (CUSTOMERS, "ivr-app", "ivr", {Scope.CUSTOMERS_READ, Scope.ACTIONS_WRITE}, Assurance.OTP),
         (AGENTS, "desk", "web", {Scope.CUSTOMERS_READ}, Assurance.LOGIN),
         (AGENTS, "office", None, {Scope.CUSTOMERS_READ}, Assurance.IN_PERSON),
-        (ADMINS, "tool", None, {Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER}, Assurance.IN_PERSON),
+        (ADMINS, "tool", None, set(ADMIN_SCOPES), Assurance.IN_PERSON),
     ],
 )
 async def test_a_token_opens_what_its_issuer_and_audience_say(

@@ -1,6 +1,6 @@
 """Channels and credentials are found by index."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from steadylight_server.access.models import Channel, ChannelKind, Credential, Role, Scope
@@ -8,6 +8,28 @@ from steadylight_server.core.assurance import Assurance
 from tests.server.conftest import TAKEN, Slices
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+async def test_a_channel_is_put_in_the_place_of_what_it_was_and_removed(house: Slices) -> None:
+    store = house.stores.access
+    channel = Channel(
+        name="put",
+        kind=ChannelKind.ASSISTED,
+        highest_assurance=Assurance.OTP,
+        created_at=AT,
+        cost_per_contact=5.2,
+    )
+
+    await store.put_channel(channel)
+    first = await store.channel("put")
+    other = channel.model_copy(update={"kind": ChannelKind.SELF_SERVICE, "cost_per_contact": None})
+    await store.put_channel(other.model_copy(update={"created_at": AT + timedelta(days=1)}))
+    second = await store.channel("put")
+    await store.remove_channel("put")
+
+    assert first == channel
+    assert second == other
+    assert await store.channel("put") is None
 
 
 async def test_a_channel_is_stored_once_and_read_back(house: Slices) -> None:

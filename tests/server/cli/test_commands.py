@@ -38,6 +38,10 @@ def test_these_are_the_commands() -> None:
         "session end",
         "audit verify",
         "audit list",
+        "apply",
+        "blueprint show",
+        "blueprint list",
+        "blueprint rollback",
     }
 
 

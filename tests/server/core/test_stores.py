@@ -61,8 +61,10 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "contacts": Kept.PROJECTION,
         "action_types": Kept.PROJECTION,
         "intents": Kept.TRANSIENT,
+        "links": Kept.LEDGER,
+        "blueprints": Kept.LEDGER,
         "audit": Kept.LEDGER,
         "audit_head": Kept.LEDGER,
         "rates": Kept.TRANSIENT,
     }
-    assert [await store.missing_indexes() for store in stores] == [[]] * 8
+    assert [await store.missing_indexes() for store in stores] == [[]] * 9

@@ -5,15 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.identity.kinds import DECLARED, Kind, Kinds, digits, exact, folded
+from steadylight_server.identity.kinds import DECLARED, Kind, Kinds
 from steadylight_server.identity.models import PERSONA, Home, Identifier, Key
+from steadylight_server.identity.values import Normaliser
 
 KINDS = Kinds()
 levels = st.sampled_from(Assurance)
 names = st.sampled_from([*(kind.name for kind in DECLARED), "caller_id", "loyalty-card", PERSONA])
-identifiers = st.builds(
-    Identifier, names, st.text(max_size=12) | st.sampled_from([" A ", "+44 20", "\u00c9", "E\u0301"]), levels
-)
+written = [" A ", "+44 20", "\u00c9", "E\u0301", "NULL", "+44 (0)20 7946 0000", "Ann@Example.org", "\u0130@b.example"]
+identifiers = st.builds(Identifier, names, st.text(max_size=12) | st.sampled_from(written), levels)
+# A value of each kind that stands for somebody.
+GOOD = {"email": "ann@example.org", "phone": "+442079460000"}
 homes = st.lists(identifiers, max_size=6)
 
 
@@ -38,7 +40,7 @@ def test_the_declared_kinds_and_their_bars() -> None:
 def test_an_identifier_proves_from_its_bar_on(kind: Kind, assurance: Assurance) -> None:
     assert kind.bar is not None
 
-    found = home(Identifier(kind.name, "1", assurance))
+    found = home(Identifier(kind.name, GOOD.get(kind.name, "C-1"), assurance))
 
     assert (found is not None) == (assurance >= kind.bar)
 
@@ -72,9 +74,49 @@ def test_no_declared_kind_has_the_form_of_a_personas() -> None:
     assert not [kind.name for kind in DECLARED if ":" in kind.name]
 
 
-def test_what_nothing_is_left_of_proves_nothing() -> None:
-    assert home(Identifier("login", " \t", Assurance.LOGIN)) is None
-    assert home(Identifier("phone", "ring me", Assurance.OTP)) is None
+def test_what_stands_for_nobody_is_a_claim_and_is_told() -> None:
+    login = Identifier("login", " NULL", Assurance.LOGIN)
+    phone = Identifier("phone", "ring me", Assurance.OTP)
+    nothing = Identifier("device", " \t", Assurance.CLAIMED)
+    card = Identifier("loyalty-card", "9", Assurance.LOGIN)
+
+    assert home(login) is None
+    assert home(phone) is None
+    found = home(login, phone, nothing, card)
+
+    claims = [login._replace(value="NULL"), phone, nothing._replace(value="")]
+    assert found == Home(Key("loyalty-card", "9"), [card], claims, tuple(claims))
+    assert home(login, contact="visit-1") == Home(Key(PERSONA, "web/visit-1"), [], claims[:1], tuple(claims[:1]))
+
+
+def test_a_login_is_one_for_each_customer_and_of_the_others_there_is_any_number() -> None:
+    assert KINDS.most == {"login": 1}
+    assert Kinds([Kind("badge", Assurance.LOGIN, 1, most=3), Kind("email", Assurance.OTP, 2)]).most == {"badge": 3}
+
+
+def test_whoever_holds_the_kinds_sees_a_new_declaration_at_once() -> None:
+    kinds = Kinds()
+    national = Identifier("phone", "020 7946 0000", Assurance.OTP)
+    before = kinds.home([national], channel="ivr", contact=None)
+
+    kinds.declare([Kind("phone", Assurance.OTP, 1, Normaliser.PHONE, region="GB")])
+    found = kinds.home([national], channel="ivr", contact=None)
+
+    assert before is None
+    assert found is not None
+    assert found.key == Key("phone", "+442079460000")
+    assert [kind.name for kind in kinds.declared] == ["phone"]
+    assert kinds.most == {}
+
+
+def test_a_kind_that_is_shared_has_no_bar() -> None:
+    assert [kind.name for kind in DECLARED if kind.shared] == ["device", "cookie"]
+
+
+def test_a_kind_keeps_its_values_alike() -> None:
+    assert KINDS.of("email").normalise(" Ann@Example.ORG") == "ann@example.org"
+    assert KINDS.of("phone").normalise("ring me") == "ring me"
+    assert KINDS.of("phone").normalise(" ") == ""
 
 
 def test_the_best_of_several_is_the_home_and_the_rest_keep_their_order() -> None:
@@ -117,31 +159,13 @@ def test_without_proof_nothing_is_sure() -> None:
 
 
 def test_a_company_may_declare_its_own_kinds() -> None:
-    kinds = Kinds([Kind("badge", Assurance.CALLER_ID, 1, folded)])
+    kinds = Kinds([Kind("badge", Assurance.CALLER_ID, 1, Normaliser.FOLDED)])
 
     found = kinds.home([Identifier("badge", "AB", Assurance.CALLER_ID)], channel="door", contact=None)
 
     assert found is not None
     assert found.key == Key("badge", "ab")
     assert kinds.of("login").bar is Assurance.LOGIN
-
-
-@pytest.mark.parametrize(
-    ("normalise", "given", "normal"),
-    [
-        (exact, "  C-1001\n", "C-1001"),
-        (exact, "Zoe\u0301", "Zo\u00e9"),
-        (exact, "c-1001", "c-1001"),
-        (folded, " Ann@Example.ORG", "ann@example.org"),
-        (folded, "STRASSE@x", "strasse@x"),
-        (folded, "straße@x", "strasse@x"),
-        (digits, "+44 (0)20-7946", "+440207946"),
-        (digits, "020 7946", "0207946"),
-        (digits, "none", ""),
-    ],
-)
-def test_spellings_of_one_value_are_one(normalise, given: str, normal: str) -> None:
-    assert normalise(given) == normal
 
 
 @given(homes, st.none() | st.just("visit-1"))

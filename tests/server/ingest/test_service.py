@@ -125,7 +125,8 @@ async def test_a_bad_action_is_refused_alone(house: Slices) -> None:
         (
             3,
             "INVALID",
-            "identifiers: none reaches the bar of its kind. Prove one, or give the contact in which it was claimed",
+            "identifiers: none reaches the bar of its kind with a value that stands for somebody. "
+            "Prove one, or give the contact in which it was claimed",
         ),
     ]
     assert [one.id for one in answer.exceptions] == [bad["id"], nowhere["id"]]
@@ -330,6 +331,28 @@ async def test_the_first_of_a_type_is_warned_of_once(house: Slices) -> None:
         (2, "NEW_TYPE", f"First action of the type {new!r}: is it spelt right?")
     ]
     assert again.warnings == []
+
+
+async def test_an_identifier_that_stands_for_nobody_is_warned_of_and_leads_nowhere(house: Slices) -> None:
+    nobody = {"kind": "login", "value": "[object Object]", "assurance": "LOGIN"}
+    who = somebody()
+    sent = batch(action(nobody, contact="visit-1"), action(nobody, contact="visit-2"), action(nobody, who), action(who))
+
+    answer = await house.ingest.record(WEB, sent)
+    again = await house.beside().ingest.record(WEB, sent)
+
+    said = "The login stands for nobody, or is no login: it proves nothing, and is kept as a claim."
+    warned = [(index, "BLOCKED_VALUE", said) for index in (0, 1, 2)]
+    assert [(one.index, one.code, one.message) for one in answer.warnings if one.code != "NEW_TYPE"] == warned
+    assert [(one.index, one.code, one.message) for one in again.warnings] == warned
+    assert await house.documents("identifiers", value=nobody["value"]) == []
+    ids = [one["id"] for one in sent["actions"]]
+    homes = [
+        one["profile_id"]
+        async for one in house.database.collection("actions").each({"_id": {"$in": [*map(UUID, ids)]}})
+    ]
+    assert len(homes) == 4
+    assert len(set(homes)) == 3
 
 
 async def test_the_token_is_of_this_write(house: Slices) -> None:

@@ -1,0 +1,49 @@
+"""Which identifiers the in-memory server holds for one customer's: those that one action proved."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ._models import Assurance
+from ._rules import IdentifierInput
+
+Home = tuple[str, ...]
+_Order = tuple[int, datetime, str]
+
+
+class Links:
+    """Identifiers, in the order in which they were first seen, and what joins them."""
+
+    def __init__(self) -> None:
+        self._seen: list[Home] = []
+        self._joined: dict[tuple[Home, Home], _Order] = {}
+
+    def see(self, home: Home) -> None:
+        """Somebody is here, for the first time or again."""
+        if home not in self._seen:
+            self._seen.append(home)
+
+    def prove(self, proven: Sequence[IdentifierInput], at: datetime, id: str) -> None:
+        """One action proved them all: the first is where it belongs."""
+        first = (proven[0].kind, proven[0].value)
+        for other in proven[1:]:
+            key = (other.kind, other.value)
+            if key != first:
+                self.see(key)
+                order = (-_rank(min(proven[0].assurance, other.assurance)), at, id)
+                pair = (min(first, key), max(first, key))
+                self._joined[pair] = min(order, self._joined.get(pair, order))
+
+    def of(self, home: Home) -> list[Home]:
+        """All that are the same customer, the oldest first: the surer and the earlier link counts before the others."""
+        groups = {one: {one} for one in self._seen}
+        for pair in sorted(self._joined, key=self._joined.__getitem__):
+            one, other = groups[pair[0]], groups[pair[1]]
+            if one is not other and sum(key[0] == "login" for key in one | other) <= 1:
+                whole = one | other
+                for key in whole:
+                    groups[key] = whole
+        return sorted(groups.get(home, set()), key=self._seen.index)
+
+
+def _rank(assurance: Assurance) -> int:
+    return list(Assurance).index(assurance)

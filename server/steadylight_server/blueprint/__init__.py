@@ -1,0 +1,1 @@
+"""What business people declare, in one versioned document: channels and kinds of identifier."""

@@ -1,0 +1,99 @@
+"""What a new blueprint would change, in words, and what of it may not be done. Pure functions."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from steadylight_server.access.models import Channel
+from steadylight_server.identity.kinds import Kind, undeclared
+
+
+class How(StrEnum):
+    """What becomes of something."""
+
+    ADDED = "ADDED"
+    CHANGED = "CHANGED"
+    REMOVED = "REMOVED"
+    KEPT = "KEPT"  # although the blueprint does not declare it any more
+
+
+class Change(NamedTuple):
+    """One line of the difference."""
+
+    how: How
+    what: str
+
+
+def of_regions(before: str | None, after: str | None) -> Iterator[Change]:
+    """Of the default region."""
+    if before != after:
+        yield Change(How.CHANGED, f"default region: {before or 'none'} → {after or 'none'}")
+
+
+def of_channels(registered: Mapping[str, Channel], declared: Iterable[Channel]) -> Iterator[Change]:
+    """Of channels that are declared, whether they were registered by a blueprint or by hand."""
+    for after in declared:
+        before = registered.get(after.name)
+        if before is None:
+            yield Change(How.ADDED, f"channel {after.name}: {', '.join(_of_channel(after).values())}")
+        elif changed := _changed(_of_channel(before), _of_channel(after)):
+            yield Change(How.CHANGED, f"channel {after.name}: {changed}")
+
+
+def of_removed_channels(keys: Mapping[str, int]) -> Iterator[Change]:
+    """Of channels that are declared no more, with the number of their good keys."""
+    for name, count in keys.items():
+        if count:
+            has = "a key is" if count == 1 else f"{count} keys are"
+            yield Change(How.KEPT, f"channel {name}: not declared any more, but stays, since {has} in use")
+        else:
+            yield Change(How.REMOVED, f"channel {name}")
+
+
+def of_kinds(before: Mapping[str, Kind], after: Mapping[str, Kind]) -> Iterator[Change]:
+    """Of kinds of identifier, as they are in force."""
+    for name in sorted(before.keys() | after.keys()):
+        what = f"identifier kind {name}"
+        if name not in before:
+            yield Change(How.ADDED, f"{what}: {_described(after[name])}")
+        elif name not in after:
+            yield Change(How.REMOVED, f"{what}: as any kind that nobody declared, {_described(undeclared(name))}")
+        elif changed := _changed(_of_kind(before[name]), _of_kind(after[name])):
+            yield Change(How.CHANGED, f"{what}: {changed}")
+
+
+def other_normalisers(before: Mapping[str, Kind], after: Mapping[str, Kind]) -> dict[str, str]:
+    """The kinds whose values would be kept otherwise than before, each with what would change."""
+    found = {}
+    for name in sorted(before.keys() | after.keys()):
+        one, other = (kinds.get(name) or undeclared(name) for kinds in (before, after))
+        if one.normaliser != other.normaliser:
+            found[name] = f"{one.normaliser} → {other.normaliser}"
+    return found
+
+
+def _of_channel(channel: Channel) -> dict[str, str]:
+    cost = channel.cost_per_contact
+    told = {"kind": channel.kind.value, "highest assurance": f"up to {channel.highest_assurance.name}"}
+    return told if cost is None else {**told, "cost": f"{cost:g} a contact"}
+
+
+def _of_kind(kind: Kind) -> dict[str, str]:
+    told = {
+        "normaliser": kind.normaliser.value,
+        "bar": f"counts from {kind.bar.name}" if kind.bar else "shared",
+        "priority": f"priority {kind.priority}",
+        "most": f"at most {kind.most} a customer" if kind.most else "any number a customer",
+    }
+    lists = {"blocked": kind.blocked, "blocked patterns": kind.blocked_patterns, "allowed": kind.allowed}
+    return told | {name: f"{name} {', '.join(sorted(values))}" for name, values in lists.items() if values}
+
+
+def _described(kind: Kind) -> str:
+    return ", ".join(_of_kind(kind).values())
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    names = [*after, *(name for name in before if name not in after)]
+    differ = [name for name in names if before.get(name) != after.get(name)]
+    return "; ".join(f"{before.get(name, f'no {name}')} → {after.get(name, f'no {name}')}" for name in differ)

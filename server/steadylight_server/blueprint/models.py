@@ -1,0 +1,212 @@
+"""What a blueprint may say, and what each slice gets of it. `schema/blueprint.schema.json` is made of this."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+
+from steadylight_server.access.models import HIGHEST_ASSURANCE, Channel, ChannelKind
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.identity.kinds import DECLARED, UNDECLARED_BAR, Kind, undeclared
+from steadylight_server.identity.values import Normaliser
+from steadylight_server.ingest.models import AssuranceName, KindName
+
+_SHIPPED = {kind.name: kind for kind in DECLARED}
+
+
+def _pattern(text: str) -> str:
+    """Raises ValueError for what is no regular expression."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
+    return text
+
+
+def _region(text: str) -> str:
+    """Raises ValueError for a region that no telephone numbers are known of."""
+    from phonenumbers import SUPPORTED_REGIONS  # not at the top: `--help` need not wait for it
+
+    if text not in SUPPORTED_REGIONS:
+        raise ValueError(f"{text!r} is no region that has telephone numbers. Write GB, DE, US")
+    return text
+
+
+# In YAML `null` and `0` are no text; in these lists they are meant as it.
+Text = Annotated[
+    str,
+    StringConstraints(max_length=256),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"], "maxLength": 256}),
+]
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_pattern)]
+Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_region)]
+# Not CLAIMED: whoever says that they are somebody would be.
+BarName = Literal["CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DeclaredChannel(_Closed):
+    """An app through which customers and the company meet."""
+
+    kind: ChannelKind = Field(description="Who acts at the company's end.")
+    highest_assurance: AssuranceName | None = Field(
+        None, description="The most its word counts for. Left out: IN_PERSON if ASSISTED, else LOGIN."
+    )
+    cost_per_contact: float | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        allow_inf_nan=False,
+        description="What one contact costs the company, in its own currency.",
+    )
+
+    def channel(self, name: str, at: datetime) -> Channel:
+        """As `access` keeps it."""
+        level = Assurance[self.highest_assurance] if self.highest_assurance else HIGHEST_ASSURANCE[self.kind]
+        return Channel(
+            name=name,
+            kind=self.kind,
+            highest_assurance=level,
+            created_at=at,
+            cost_per_contact=self.cost_per_contact,
+        )
+
+
+class DeclaredKind(_Closed):
+    """A kind of identifier. What is left out is as shipped for that name, or as for a kind that nobody declared."""
+
+    normaliser: Normaliser | None = Field(
+        None,
+        description="How two spellings of one value are made alike: letter by letter, without case, as an e-mail "
+        "address, as a telephone number. It cannot change once there are identifiers of the kind. Left out: exact.",
+    )
+    most: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        None, description="How many of it one customer may have; null for any number. A customer has one login."
+    )
+    blocked: tuple[Text, ...] = Field(
+        (),
+        max_length=1000,
+        description="Values that stand for nobody, beside those that ship, such as null, 0 and anonymous. In any case.",
+    )
+    blocked_patterns: tuple[Pattern, ...] = Field(
+        (),
+        max_length=50,
+        description="Regular expressions: a value that one of them matches as a whole, in any case, stands for nobody.",
+    )
+    allowed: tuple[Text, ...] = Field(
+        (), max_length=1000, description="Values that are blocked as shipped, and stand for somebody in this company."
+    )
+    bar: BarName | None = Field(
+        None, description="The assurance from which it counts; below it, it is a claim. Left out: LOGIN."
+    )
+    priority: int | None = Field(
+        None,
+        strict=True,
+        ge=1,
+        le=10_000,
+        description="Which identifier an action belongs to when several count: the lowest. Left out: 500.",
+    )
+    shared: bool | None = Field(
+        None,
+        strict=True,
+        description="A thing that several people use: it never says who somebody is, and joins nobody.",
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.shared and self.bar is not None:
+            raise ValueError("what is shared never counts, so it has no bar")
+        folded = {text.casefold() for text in self.blocked}
+        if both := [text for text in self.allowed if text.casefold() in folded]:
+            raise ValueError(f"{both[0]!r} is both blocked and allowed")
+        return self
+
+    def kind(self, name: str, region: str | None) -> Kind:
+        """As `identity` keeps it."""
+        shipped = _SHIPPED.get(name) or undeclared(name)
+        bar = shipped.bar
+        if self.shared:
+            bar = None
+        elif self.bar is not None:
+            bar = Assurance[self.bar]
+        elif self.shared is False and bar is None:
+            bar = UNDECLARED_BAR
+        return Kind(
+            name,
+            bar,
+            shipped.priority if self.priority is None else self.priority,
+            self.normaliser or shipped.normaliser,
+            self.most if "most" in self.model_fields_set else shipped.most,
+            frozenset(self.blocked) | shipped.blocked,
+            (*shipped.blocked_patterns, *self.blocked_patterns),
+            frozenset(self.allowed),
+            region,
+        )
+
+
+class Blueprint(_Closed):
+    """What business people declare in one YAML file, for `steadylight apply`. What it leaves out is as shipped."""
+
+    version: Literal[1] = Field(description="Of this format.")
+    default_region: Region | None = Field(
+        None,
+        description="Where telephone numbers without a country code are from: two letters, such as GB. Left out: such "
+        "numbers stand for nobody.",
+    )
+    channels: dict[ChannelName, DeclaredChannel] = Field(
+        {}, description="The channels, by name. Keys are not in here: `steadylight key add CHANNEL`."
+    )
+    identifier_kinds: dict[KindName, DeclaredKind] = Field(
+        {},
+        description="Kinds of identifier, by name. login, customer-number, account, email, phone, device and cookie "
+        "are there without being declared.",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_login(self) -> Self:
+        login = self.identifier_kinds.get("login")
+        if login and "most" in login.model_fields_set and login.most != 1:
+            raise ValueError("identifier_kinds.login.most: two logins are never one customer, so it is 1")
+        return self
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """All kinds by name, those included that ship."""
+        names = [*_SHIPPED, *(name for name in self.identifier_kinds if name not in _SHIPPED)]
+        said = self.identifier_kinds
+        return {name: said.get(name, DeclaredKind()).kind(name, self.default_region) for name in names}
+
+
+class Version(_Closed):
+    """A blueprint as it was applied. `restores` is the number of the one that it brought back."""
+
+    number: int
+    text: str
+    applied_at: datetime
+    by: Mapping[str, str]
+    restores: int | None = None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the document, without what pydantic says for programs only."""
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, list):
+            return [plain(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        kept = {name: plain(one) for name, one in part.items() if name != "title" and (name, one) != ("default", None)}
+        return kept | ({"additionalProperties": False} if "patternProperties" in part else {})
+
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:steadylight:blueprint",
+        "title": "Blueprint",
+        **plain(Blueprint.model_json_schema()),
+    }

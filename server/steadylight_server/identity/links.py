@@ -1,0 +1,191 @@
+"""Joins profiles that are one customer and parts them again. Nothing is moved: `profiles.customer_id` alone changes.
+
+A link from evidence is made once for two profiles, and keeps the best action that proved both; each decision of an
+employee is a link of its own. Whenever a link comes or goes, everybody around it is worked out anew
+(`identity/partition`) in one transaction, so the outcome is a function of what is stored and not of its order.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from uuid import UUID, uuid4
+
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.clock import Clock, now
+from steadylight_server.core.errors import Conflict, NotFound
+from steadylight_server.identity.kinds import Kinds
+from steadylight_server.identity.models import Evidence, Key, Link, LinkOrder, Profile, Reason, Refusal
+from steadylight_server.identity.partition import partition
+from steadylight_server.identity.store import Crowded, IdentityStore
+
+# Pairs in one transaction: more lock each other out, fewer cost a round trip each.
+_TOGETHER = 50
+_MOST_REMEMBERED = 100_000
+
+
+class Links:
+    """The only maker of links."""
+
+    def __init__(self, store: IdentityStore, kinds: Kinds, *, clock: Clock = now) -> None:
+        self._store = store
+        self._kinds = kinds
+        self._clock = clock
+        # The order of the link that is stored for two profiles: evidence that comes behind it changes nothing.
+        self._remembered: OrderedDict[tuple[UUID, UUID], LinkOrder] = OrderedDict()
+
+    async def of(self, profile_ids: Collection[UUID]) -> list[Link]:
+        """All links of these profiles, retired ones and refused ones too; the oldest first."""
+        return await self._store.links(profile_ids)
+
+    async def conflicts(self, limit: int) -> list[Link]:
+        """Links that a rule keeps from joining, and that nobody has decided on; the oldest first."""
+        return await self._store.refused(limit)
+
+    async def one(self, id: UUID) -> Link | None:
+        """The link of that id."""
+        return await self._store.link(id)
+
+    async def refusal(self, one: UUID, other: UUID) -> Refusal | None:
+        """The rule that a decision to join the customers of these two profiles would break, if any."""
+        at = self._clock()
+        trial = Link(uuid4(), _pair(one, other), Reason.DECISION, Assurance.IN_PERSON, at, at)
+        try:
+            profiles, links = await self._store.around(trial.profile_ids)
+        except Crowded:
+            return Refusal.TOO_MANY_PROFILES
+        return partition(profiles, [*links, trial], self._kinds.most).refused.get(trial.id)
+
+    @staticmethod
+    def words(refusal: Refusal) -> str:
+        """The rule, for people."""
+        return _WHY_NOT[refusal]
+
+    async def prove(self, evidence: Collection[Evidence], profile_ids: Mapping[Key, UUID]) -> None:
+        """Joins what each piece of evidence proves to be one; again, or in another order, is harmless."""
+        best: dict[tuple[UUID, UUID], Evidence] = {}
+        for one in evidence:
+            pair = _pair(profile_ids[one.keys[0]], profile_ids[one.keys[1]])
+            behind = best[pair].order if pair in best else self._remembered.get(pair)
+            if behind is None or one.order < behind:
+                best[pair] = one
+        fresh = [self._proven(pair, one) for pair, one in best.items()]
+        for start in range(0, len(fresh), _TOGETHER):
+            await self._add(fresh[start : start + _TOGETHER])
+
+    async def decide(self, profile_ids: tuple[UUID, UUID], *, id: UUID, by: Mapping[str, str], why: str) -> Link:
+        """An employee says that the two are one. `id` is the operation's: again, the same link is returned.
+
+        Raises Conflict where the id was used for something else, or a rule keeps the two apart: then nothing changes.
+        """
+        at = self._clock()
+        link = Link(id, _pair(*profile_ids), Reason.DECISION, Assurance.IN_PERSON, at, at, by=by, why=why)
+        made: list[Link] = []
+
+        async def change() -> Sequence[UUID]:
+            made.clear()
+            before = await self._store.link(id)
+            if before is not None:
+                if before.profile_ids != link.profile_ids:
+                    raise Conflict("This operation id was used for something else.")
+                made.append(before)
+                return ()
+            await self._store.put_link(link)
+            made.append(link)
+            return link.profile_ids
+
+        def work(
+            profiles: Sequence[Profile], links: Sequence[Link]
+        ) -> tuple[Mapping[UUID, UUID], Mapping[UUID, Refusal]]:
+            outcome = partition(profiles, links, self._kinds.most)
+            if refusal := outcome.refused.get(id):
+                raise Conflict(_WHY_NOT[refusal])
+            return outcome.customer_ids, outcome.refused
+
+        try:
+            await self._store.relink(change, work)
+        except Crowded:
+            raise Conflict(_WHY_NOT[Refusal.TOO_MANY_PROFILES]) from None
+        return made[0]
+
+    async def retire(self, id: UUID, *, by: Mapping[str, str], why: str) -> Link:
+        """Takes a link back: reads are as they were before it, and its two profiles stay apart. Again is harmless.
+
+        Raises NotFound.
+        """
+        retired: list[Link] = []
+
+        async def change() -> Sequence[UUID]:
+            retired.clear()
+            link = await self._store.link(id)
+            if link is None:
+                raise NotFound("There is no such link.")
+            retired.append(
+                link
+                if link.is_retired
+                else replace(link, refusal=None, retired_at=self._clock(), retired_by=by, retired_why=why)
+            )
+            if link.is_retired:
+                return ()
+            await self._store.put_link(retired[0])
+            return link.profile_ids
+
+        await self._store.relink(change, self._work)
+        return retired[0]
+
+    async def _add(self, links: Sequence[Link]) -> None:
+        stored: dict[UUID, Link] = {}
+
+        async def change() -> Sequence[UUID]:
+            stored.clear()
+            stored.update(await self._store.links_by_id(link.id for link in links))
+            touched: list[UUID] = []
+            for link in links:
+                before = stored.get(link.id)
+                if before is not None and (before.is_retired or before.order <= link.order):
+                    continue
+                stored[link.id] = (
+                    link if before is None else replace(link, made_at=before.made_at, refusal=before.refusal)
+                )
+                await self._store.put_link(stored[link.id])
+                touched += link.profile_ids
+            return touched
+
+        try:
+            await self._store.relink(change, self._work)
+        except Crowded:
+            if len(links) > 1:
+                for link in links:
+                    await self._add([link])
+                return
+            await self._store.put_link(replace(links[0], refusal=Refusal.TOO_MANY_PROFILES))
+        for link in stored.values():
+            self._remembered[link.profile_ids] = link.order
+        for _ in range(len(self._remembered) - _MOST_REMEMBERED):
+            self._remembered.popitem(last=False)
+
+    def _work(
+        self, profiles: Sequence[Profile], links: Sequence[Link]
+    ) -> tuple[Mapping[UUID, UUID], Mapping[UUID, Refusal]]:
+        outcome = partition(profiles, links, self._kinds.most)
+        return outcome.customer_ids, outcome.refused
+
+    def _proven(self, pair: tuple[UUID, UUID], one: Evidence) -> Link:
+        at = self._clock()
+        return Link(_id(pair), pair, Reason.EVIDENCE, one.assurance, one.at, at, action_id=one.action_id)
+
+
+_WHY_NOT = {
+    Refusal.TOO_MANY_OF_A_KIND: "Together they would have more of one kind of identifier than a customer may have.",
+    Refusal.TOO_MANY_PROFILES: "Together they would be more than 50 profiles.",
+    Refusal.PARTED: "Somebody parted two of their profiles. Decide on those two themselves.",
+}
+
+
+def _pair(one: UUID, other: UUID) -> tuple[UUID, UUID]:
+    return (one, other) if one < other else (other, one)
+
+
+def _id(pair: tuple[UUID, UUID]) -> UUID:
+    """The same on every server."""
+    return UUID(bytes=blake2b(pair[0].bytes + pair[1].bytes, person=b"evidence", digest_size=16).digest())

@@ -111,7 +111,7 @@ class Links:
     async def retire(self, id: UUID, *, by: Mapping[str, str], why: str) -> Link:
         """Takes a link back: reads are as they were before it, and its two profiles stay apart. Again is harmless.
 
-        Raises NotFound.
+        Raises NotFound; Conflict where more is linked around it than can be worked out at once.
         """
         retired: list[Link] = []
 
@@ -130,7 +130,10 @@ class Links:
             await self._store.put_link(retired[0])
             return link.profile_ids
 
-        await self._store.relink(change, self._work)
+        try:
+            await self._store.relink(change, self._work)
+        except Crowded:
+            raise Conflict(_CROWDED) from None
         return retired[0]
 
     async def _add(self, links: Sequence[Link]) -> None:
@@ -158,7 +161,8 @@ class Links:
                 for link in links:
                     await self._add([link])
                 return
-            await self._store.put_link(replace(links[0], refusal=Refusal.TOO_MANY_PROFILES))
+            # One that is there stays as it is, joined or not: who is whom was not worked out.
+            await self._store.add_link(replace(links[0], refusal=Refusal.TOO_MANY_PROFILES))
         for link in stored.values():
             self._remembered[link.profile_ids] = link.order
         for _ in range(len(self._remembered) - _MOST_REMEMBERED):
@@ -175,6 +179,7 @@ class Links:
         return Link(_id(pair), pair, Reason.EVIDENCE, one.assurance, one.at, at, action_id=one.action_id)
 
 
+_CROWDED = "So much is linked around it that it cannot be worked out at once. Block what many people share."
 _WHY_NOT = {
     Refusal.TOO_MANY_OF_A_KIND: "Together they would have more of one kind of identifier than a customer may have.",
     Refusal.TOO_MANY_PROFILES: "Together they would be more than 50 profiles.",

@@ -5,7 +5,8 @@ profiles       _id: profile id, UUIDv7 · customer_id: id of the oldest profile 
                created_at · version?: how often its customer's links were worked out, on the oldest profile, so that
                two who do so at once collide                              index: customer_id
 links          _id · profile_ids: two, the lower first · reason · assurance · at · made_at · action_id? · by? · why? ·
-               refusal? · retired_at? · retired_by? · retired_why?        index: profile_ids, of both
+               refusal? · retired_at? · retired_by? · retired_why?        indexes: profile_ids, of both; made_at of
+               those that were refused
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -41,7 +42,10 @@ class IdentityStore(Store):
     indexes = {
         "identifiers": [IndexModel([("kind", 1), ("value", 1)], name="identifier", unique=True)],
         "profiles": [IndexModel([("customer_id", 1)], name="customer")],
-        "links": [IndexModel([("profile_ids", 1)], name="profiles")],
+        "links": [
+            IndexModel([("profile_ids", 1)], name="profiles"),
+            IndexModel([("made_at", 1)], name="refused", partialFilterExpression={"refusal": {"$exists": True}}),
+        ],
     }
 
     def __init__(self, database: Database) -> None:
@@ -119,6 +123,10 @@ class IdentityStore(Store):
     async def put_link(self, link: Link) -> None:
         """Stores it, in the place of what it was."""
         await self._links.replace_one({"_id": link.id}, _document(link))
+
+    async def add_link(self, link: Link) -> None:
+        """Stores it, unless it is there."""
+        await self._links.insert_new([_document(link)])
 
     async def around(self, touched: Sequence[UUID], *, locking: bool = False) -> tuple[list[Profile], list[Link]]:
         """Everybody whom the touched profiles' links lead to, refused ones too, and these links.

@@ -45,8 +45,11 @@ class Operations:
             _must_be_two(one, other)
             if refusal := await self._identity.links.refusal(one.id, other.id):
                 raise Conflict(self._identity.links.words(refusal))
+        elif not _is_of(before, one, other):
+            raise Conflict("This operation id was used for something else.")
+        # Audited once it is known that it can be: what was refused was not done.
         await self._note(viewer, "customer.merged", [one.id, other.id], id, why)
-        pair = before.profile_ids if before is not None and _is_of(before, one, other) else (one.id, other.id)
+        pair = before.profile_ids if before else (one.id, other.id)
         return await self._identity.links.decide(pair, id=id, by=viewer.described(), why=why)
 
     async def unlink(self, viewer: Viewer, link: Link, *, id: UUID, why: str) -> Link:
@@ -71,5 +74,7 @@ def _must_be_two(one: Customer, other: Customer) -> None:
 
 
 def _is_of(link: Link, one: Customer, other: Customer) -> bool:
-    ids = {profile.id for customer in (one, other) for profile in customer.profiles}
-    return set(link.profile_ids) <= ids
+    """Whether the link is between the two: each has a side of it. Once they are one customer, that has both."""
+    first, second = ({profile.id for profile in customer.profiles} for customer in (one, other))
+    a, b = link.profile_ids
+    return (a in first and b in second) or (b in first and a in second)

@@ -170,3 +170,16 @@ def test_a_customer_is_not_merged_with_itself(desk: Desk) -> None:
 
     assert desk.refused(MERGE, input=given) == "INVALID"
     assert desk.refused(PREVIEW, one=by(ann), other=by(ann)) == "INVALID"
+
+
+def test_an_operation_id_that_was_used_is_refused_and_not_audited(desk: Desk) -> None:
+    some = [proven("account", "LOGIN") for _ in range(3)]
+    for one in some:
+        desk.record(one)
+    id = str(uuid4())
+    desk.ask(MERGE, input={"operationId": id, "one": by(some[0]), "other": by(some[1]), "why": "x"})
+
+    code = desk.refused(MERGE, input={"operationId": id, "one": by(some[0]), "other": by(some[2]), "why": "x"})
+
+    assert code == "CONFLICT"
+    assert desk.server.database.audit.count_documents({"deed": "customer.merged", "why": {"$regex": id}}) == 1

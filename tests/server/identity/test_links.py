@@ -200,3 +200,30 @@ async def test_overlapping_chains_joined_and_parted_at_once_come_out_as_computed
         outcome = partition(profiles, stored, house.identity.kinds.most)
         assert {one.id: one.customer_id for one in profiles} == outcome.customer_ids
         assert {link.id: link.refusal for link in stored if link.refusal} == outcome.refused
+
+
+async def test_a_crowd_changes_nothing_of_a_link_that_is_there(house: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, logins = *keys(1), keys(8, "login")
+    for number, login in enumerate(logins):
+        await house.identity.prove([proof(login, shared, minutes=number)])
+    ids = await house.identity.resolve([shared, logins[0]])
+    (link,) = [one for one in await house.identity.links.of(ids.values()) if set(one.profile_ids) == set(ids.values())]
+    monkeypatch.setattr(module, "_MOST_AROUND", 2)
+
+    await house.beside().identity.prove([proof(logins[0], shared, minutes=-9)])
+    with pytest.raises(Conflict, match="cannot be worked out"):
+        await house.identity.links.retire(link.id, by=BY, why="")
+
+    assert link in await house.identity.links.of(ids.values())
+    assert (await together(house, [shared, *logins]))[0] == {shared, logins[0]}
+
+
+async def test_conflicts_are_found_by_index(house: Slices) -> None:
+    ann, shared, ben = *keys(1, "login"), *keys(1), *keys(1, "login")
+    await house.identity.prove([proof(ann, shared), proof(ben, shared, minutes=1)])
+
+    query = {"refusal": {"$exists": True}, "retired_at": {"$exists": False}}
+    plan = await house.plan({"find": "links", "filter": query, "sort": {"made_at": 1}, "limit": 1})
+
+    assert plan.is_frugal(), plan
+    assert plan.returned == 1

@@ -207,9 +207,10 @@ def asking(
     """The `data` of one operation, by `until` on the options' clock.
 
     A repeatable one is asked again while the server says that it cannot answer now and time remains. Raises the error
-    tree; Timeout when the time is up.
+    tree; Timeout when the time is up, unless an answer came in it: that tells more than that a last try had no time.
     """
     backoff = Backoff(options)
+    told: SteadylightError | None = None
     while (left := until - options.clock()) > 0:
         answer = yield request(operation, document, variables, left, headers)
         assert answer is not None
@@ -219,8 +220,13 @@ def asking(
             pause = backoff.after(error)
             if not repeatable or options.clock() + pause.seconds >= until:
                 raise
+            told = error
+        except Timeout as error:
+            if told is None:
+                raise
+            raise told from error
         yield pause
-    raise Timeout("The time was up before the question could be asked.")
+    raise told or Timeout("The time was up before the question could be asked.")
 
 
 def _left(until: float | None, options: Options) -> float:

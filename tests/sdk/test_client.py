@@ -284,7 +284,7 @@ async def test_reading_from_a_server_that_is_down(light: Light, server: Server) 
     server.down()
 
     with pytest.raises(Unreachable, match="cannot be reached: the test took the server down"):
-        await done(light.contact("k").context(within=2))
+        await done(light.contact("k").context(within=0.3))
 
 
 async def test_a_last_known_context_stands_in_when_the_server_is_away(light: Light, server: Server) -> None:

@@ -354,6 +354,25 @@ def test_a_question_gives_up_rather_than_sleep_past_its_deadline(options: Option
         play(asking("A", "query A { a }", None, options, 0.25, repeatable=True), failure("UNAVAILABLE"))
 
 
+def test_what_was_answered_is_told_where_a_repetition_has_no_time_left(options: Options) -> None:
+    with pytest.raises(Unavailable):
+        play(
+            asking("A", "query A { a }", None, options, 3.0, repeatable=True),
+            failure("UNAVAILABLE"),
+            Timeout("the rest of the time was too little"),
+        )
+
+
+def test_what_was_answered_is_told_where_the_pause_took_the_rest(options: Options, clock: Clock) -> None:
+    exchange = asking("A", "query A { a }", None, options, 3.0, repeatable=True)
+    next(exchange)
+    assert isinstance(exchange.send(Unreachable("cut")), Sleep)
+    clock.seconds = 3.0  # the machine was busy: the pause was longer than asked for
+
+    with pytest.raises(Unreachable):
+        exchange.send(None)
+
+
 @pytest.mark.parametrize("bad", [failure("INTERNAL"), Timeout("late"), failure("UNAVAILABLE")])
 def test_what_must_not_be_repeated_is_raised_at_once(bad: Any, options: Options) -> None:
     with pytest.raises((Internal, Timeout, Unavailable)):

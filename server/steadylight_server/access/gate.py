@@ -77,7 +77,7 @@ class Gate:
             scopes.add(Scope.ACTIONS_WRITE)
         elif claims.role is Role.ADMIN:
             scopes |= ADMIN_SCOPES
-        elif claims.may_link:
+        elif claims.role is Role.AGENT and claims.may_link:
             scopes.add(Scope.IDENTITIES_LINK)
         return Viewer(
             role=claims.role,

@@ -72,13 +72,15 @@ class Recording:
         agent: str | None = None,
         subject: tuple[str, str] | Mapping[str, str] | None = None,
         journey: str | None = None,
+        traits: Mapping[str, Any] | None = None,
         id: str | None = None,
     ) -> str | None:
         """Keeps what somebody did, for delivery in the background. Its id; None when it had to be dropped.
 
         `type` is `noun.verb`; `properties` at most 32 KB as JSON and 8 levels deep; `at` is now unless given; `actor`
-        CUSTOMER, AGENT or SYSTEM (naming the `agent` makes it AGENT); `subject` the business object as (kind, id). Give
-        an `id` (a UUID) where the same fact may be recorded twice: it is stored once.
+        CUSTOMER, AGENT or SYSTEM (naming the `agent` makes it AGENT); `subject` the business object as (kind, id).
+        `traits` is what it tells about the customer, by name, at most 50 and 8 KB; None takes one back. Give an `id`
+        (a UUID) where the same fact may be recorded twice: it is stored once.
         """
         head: dict[str, Any] = {
             "id": id,
@@ -93,6 +95,8 @@ class Recording:
             head["actor"] = "AGENT"
         if journey is not None:
             head["journey"] = journey
+        if traits:
+            head["traits"] = traits
         if subject is not None:
             head["subject"] = (
                 subject if isinstance(subject, Mapping) else dict(zip(("kind", "id"), subject, strict=False))

@@ -11,7 +11,7 @@ from ._actions import MAX_DEPTH, MAX_PROPERTIES, dumps, rfc3339
 from ._errors import Invalid
 from ._links import Home, Links
 from ._models import Action, Assurance, Identifier
-from ._rules import MOST_IDENTIFIERS, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
+from ._rules import MOST_IDENTIFIERS, MOST_TRAIT_BYTES, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
 
 _MOST_ACTIONS = 500
 _MOST_BYTES = 500_000
@@ -122,6 +122,10 @@ class Memory:
             return f"properties: at most {MAX_PROPERTIES:,} bytes as JSON"
         if (found := fault(action.properties, MAX_DEPTH)) is not None:
             return f"properties: {found}"
+        if len(dumps(action.traits)) > MOST_TRAIT_BYTES:
+            return f"traits: at most {MOST_TRAIT_BYTES:,} bytes as JSON"
+        if (found := fault(action.traits, MAX_DEPTH)) is not None:
+            return f"traits: {found}"
         if seen.home is None:
             return "identifiers: none reaches its bar with a value that stands for somebody, and there is no contact"
         return None
@@ -176,6 +180,8 @@ class Memory:
 def _shown(action: RecordedAction) -> dict[str, Any]:
     """With a global id, which is how the server shows ids."""
     told = action.model_dump(mode="json", exclude={"identifiers"}, exclude_none=True)
+    if not action.traits:
+        del told["traits"]
     return {**told, "id": f"act_{uuid.UUID(action.id).hex}"}
 
 

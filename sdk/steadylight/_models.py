@@ -77,6 +77,8 @@ class Action(_Model):
     agent: str | None = None
     subject: Subject | None = None
     properties: dict[str, Any] = {}
+    #: What it told about the customer, by name; None takes a trait back.
+    traits: dict[str, Any] = {}
 
 
 class PastContact(_Model):

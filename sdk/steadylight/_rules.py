@@ -28,6 +28,9 @@ from ._models import Assurance
 
 #: More is a list of guesses, not somebody who is known.
 MOST_IDENTIFIERS = 10
+#: Of one action, and their bytes as JSON.
+MOST_TRAITS = 50
+MOST_TRAIT_BYTES = 8_192
 
 
 def _time(value: object) -> object:
@@ -41,6 +44,7 @@ _Id = Annotated[str, Field(strict=True), AfterValidator(lambda value: str(uuid.U
 _Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=128, pattern=r"^[^\p{C}]*$")]
 _Value = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=r"^[^\p{C}]*$")]
 _Type = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[^\p{C}]*$")]
+_Trait = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]
 _Kind = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 
 
@@ -75,6 +79,7 @@ class ActionInput(_Closed):
     agent: _Name = ""
     subject: _Subject = None  # type: ignore[assignment]
     properties: dict[str, Any] = {}
+    traits: Annotated[dict[_Trait, Any], Field(max_length=MOST_TRAITS)] = {}
 
     def told(self) -> dict[str, Any]:
         """What a repetition must tell the same; the server may cap assurance differently each time."""

@@ -45,6 +45,7 @@ from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
 from steadylight_server.timeline.service import TimelineService
 from steadylight_server.timeline.store import ActionStore
+from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
 from steadylight_server.workers import Activity, refreshing, sweeping
 
@@ -60,6 +61,7 @@ class Stores:
     actions: ActionStore
     contacts: ContactStore
     types: TypeStore
+    traits: TraitStore
     intents: IntentStore
     audit: AuditStore
     counters: CounterStore
@@ -74,6 +76,7 @@ class Stores:
             ActionStore(database),
             ContactStore(database),
             TypeStore(database),
+            TraitStore(database),
             IntentStore(database, lease_seconds=settings.intent_lease),
             AuditStore(database),
             CounterStore(database),
@@ -124,7 +127,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         gate = Gate(stores.access, Tokens(settings.issuers, http))
         rates = Rates(stores.counters, credential=settings.rate_per_credential, customer=settings.rate_per_customer)
         identity = IdentityService(stores.identity)
-        timeline = TimelineService(stores.actions, stores.contacts, stores.types)
+        timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
         ingest = Ingest(database, stores.intents, identity, timeline, token_secret=secret)
         context = ContextService(database, identity, timeline, token_secret=secret)

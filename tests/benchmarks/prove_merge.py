@@ -41,7 +41,7 @@ async def _merges(figures: Figures, settings: Settings) -> None:
     assert settings.mongodb_uri is not None
     async with open_database(settings, settings.mongodb_uri) as (_, stores):
         identity = IdentityService(stores.identity)
-        timeline = TimelineService(stores.actions, stores.contacts, stores.types)
+        timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         audit = Audit(stores.audit)
         names = [Key("customer-number", name) for name in ("large-1", "large-2", "small-1", "small-2")]
         found = await identity.resolve(names)

@@ -85,6 +85,7 @@ Customer.identifiers                   U YFYYYN YN FFYY YY YY UUU
 Customer.isKnown                       U YFYYYN YN FFYY YY YY UUU
 Customer.since                         U YFYYYN YN FFYY YY YY UUU
 Customer.links                         U FFFFFF FF FFYY YY YY UUU
+Customer.traits                        U YFYYYN FF FFYY YY YY UUU
 Customer.actions                       U YFYYYN YN FFYY YY YY UUU
 Customer.actions(filter:)              U YFYYYN YN FFYY YY YY UUU
 Customer.actions(order:)               U YFYYYN YN FFYY YY YY UUU
@@ -135,6 +136,7 @@ Action.contact                         U YFYYYN YN FFYY YY YY UUU
 Action.journey                         U YFYYYN YN FFYY YY YY UUU
 Action.subject                         U YFYYYN YN FFYY YY YY UUU
 Action.properties                      U YFYYYN YN FFYY YY YY UUU
+Action.traits                          U YFYYYN FF FFYY YY YY UUU
 Action.identifiers                     U YFYYYN YN FFYY YY YY UUU
 Action.receivedAt                      U YFYYYN YN FFYY YY YY UUU
 Action.claimedAt                       U YFYYYN YN FFYY YY YY UUU
@@ -177,6 +179,7 @@ RecordActionInput.actor                U YYFYYS RR FFFF FF FF UUU
 RecordActionInput.agent                U YYFYYS RR FFFF FF FF UUU
 RecordActionInput.subject              U YYFYYS YS FFFF FF FF UUU
 RecordActionInput.properties           U YYFYYS YS FFFF FF FF UUU
+RecordActionInput.traits               U YYFYYS RR FFFF FF FF UUU
 
 RecordActionPayload.verdict            U YYFYYS YS FFFF FF FF UUU
 RecordActionPayload.warnings           U YYFYYS YS FFFF FF FF UUU
@@ -210,6 +213,13 @@ RegisterChannelInput.highestAssurance  U FFFFFF FF FFFF YY FY UUU
 RegisterChannelPayload.channel         U FFFFFF FF FFFF YY FY UUU
 RegisterChannelPayload.key             U FFFFFF FF FFFF YY FY UUU
 
+Trait.name                             U YFYYYN FF FFYY YY YY UUU
+Trait.value                            U YFYYYN FF FFYY YY YY UUU
+Trait.at                               U YFYYYN FF FFYY YY YY UUU
+Trait.assurance                        U YFYYYN FF FFYY YY YY UUU
+Trait.channel                          U YFYYYN FF FFYY YY YY UUU
+Trait.actionId                         U YFYYYN FF FFYY YY YY UUU
+
 Link.id                                U FFFFFF FF FFYY YY YY UUU
 Link.reason                            U FFFFFF FF FFYY YY YY UUU
 Link.status                            U FFFFFF FF FFYY YY YY UUU
@@ -227,7 +237,13 @@ Link.retiredWhy                        U FFFFFF FF FF-- -- -- UUU
 MergePreview.id                        U FFFFFF FF FFFF YY FY UUU
 MergePreview.identifiers               U FFFFFF FF FFFF YY FY UUU
 MergePreview.since                     U FFFFFF FF FFFF YY FY UUU
+MergePreview.traits                    U FFFFFF FF FFFF YY FY UUU
 MergePreview.refusal                   U FFFFFF FF FFFF -- F- UUU
+
+MergedTrait.name                       U FFFFFF FF FFFF YY FY UUU
+MergedTrait.one                        U FFFFFF FF FFFF YY FY UUU
+MergedTrait.other                      U FFFFFF FF FFFF -- F- UUU
+MergedTrait.unified                    U FFFFFF FF FFFF YY FY UUU
 
 MergeCustomersInput.operationId        U FFFFFF FF FFFF YY FY UUU
 MergeCustomersInput.one                U FFFFFF FF FFFF YY FY UUU

@@ -129,10 +129,11 @@ changes = st.fixed_dictionaries(
         "agent": text | odd,
         "subject": st.fixed_dictionaries({"kind": text, "id": text}, optional={"more": text}) | odd,
         "properties": st.dictionaries(text, values, max_size=3) | text,
+        "traits": st.dictionaries(text | st.sampled_from(["plan", "a.b", "$set", "x" * 101]), values, max_size=3) | odd,
         "channel": st.just("web"),
     },
 )
-without = st.sets(st.sampled_from(["id", "sequence", "type", "at", "identifiers", "properties"]), max_size=1)
+without = st.sets(st.sampled_from(["id", "sequence", "type", "at", "identifiers", "properties", "traits"]), max_size=1)
 
 
 @settings(max_examples=300, deadline=None)

@@ -50,7 +50,7 @@ class Person:
         about |= {"properties": {"outcome": f"outcome-{name}"}}
         visit, call = f"visit-{name}", f"call-{name}"
         self.visited = [
-            action(said, contact=visit, type="plan.viewed", **about),
+            action(said, contact=visit, type="plan.viewed", traits={"plan": f"plan-{name}"}, **about),
             action(said, contact=visit, type="contact.ended", **about),
         ]
         self.late = [action(said, contact=f"late-{name}", at="2026-11-22T00:00:00.000Z")]
@@ -252,6 +252,7 @@ def documents(scene: Scene) -> Documents:
         "RecordActionInput.actor": lambda: "AGENT",
         "RecordActionInput.agent": lambda: "Ann",
         "RecordActionInput.properties": lambda: {"a": 1},
+        "RecordActionInput.traits": lambda: {"plan": "fibre"},
         "RecordActionsInput.batch": lambda: batch(action(login(FIRST), type=f"type-{uuid4().hex}")),
         "Query.mergePreview(one:)": by,
         "Query.mergePreview(other:)": lambda: stranger,

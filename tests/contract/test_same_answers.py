@@ -112,6 +112,17 @@ REFUSED: dict[str, Any] = {
     "properties: 65 bits inside": action(SOMEBODY, properties={"in": [{"count": 2**64 - 1}]}),
     "properties: NUL in a name": action(SOMEBODY, properties={"in": {"a\0b": 1}}),
     "properties: a reference of the database's": action(SOMEBODY, properties={"in": [{"$ref": "cases", "$id": 7}]}),
+    "traits: null": with_null("traits"),
+    "traits: a list": action(SOMEBODY, traits=["plan"]),
+    "traits: 51": action(SOMEBODY, traits={f"t{number}": number for number in range(51)}),
+    "traits: 8,193 bytes": action(SOMEBODY, traits={"text": "x" * (8_193 - len('{"text":""}'))}),
+    "traits: 9 levels": action(SOMEBODY, traits=nested(9)),
+    "traits: 65 bits": action(SOMEBODY, traits={"count": 2**63}),
+    "traits: NUL in a name inside": action(SOMEBODY, traits={"in": {"a\0b": 1}}),
+    "traits: a reference of the database's": action(SOMEBODY, traits={"in": {"$ref": "cases", "$id": 7}}),
+    "traits: a name without a letter first": action(SOMEBODY, traits={"$set": 1}),
+    "traits: an empty name": action(SOMEBODY, traits={"": 1}),
+    "traits: a name of 101 characters": action(SOMEBODY, traits={"t" * 101: 1}),
     "properties: all of them one": action(SOMEBODY, properties={"$ref": "cases", "$id": 7, "$db": "crm"}),
 }
 
@@ -143,6 +154,9 @@ STORED: dict[str, dict[str, Any]] = {
     "64 bits": action(SOMEBODY, properties={"most": 2**63 - 1, "least": -(2**63)}),
     "names that a database might mistake": action(SOMEBODY, properties={"$set": 1, "a.b": 2, "": 3, "_id": 4}),
     "halves of references": action(SOMEBODY, properties={"$ref": "x", "in": {"$id": 7}, "and": [{"$ref": 1}]}),
+    "50 traits": action(SOMEBODY, traits={f"t{number}": number for number in range(50)}),
+    "8,192 bytes of traits": action(SOMEBODY, traits={"text": "x" * (8_192 - len('{"text":""}'))}),
+    "every kind of trait": action(SOMEBODY, traits={"a": None, "b.c": [1, {"$set": 1}], "d-e_F": {"_id": {"a.b": 2}}}),
     "NUL in a value": action(SOMEBODY, properties={"text": "a\0b"}),
     "every kind of value": action(SOMEBODY, properties={"a": None, "b": True, "c": 1.5, "d": [1, "x"], "e": {}}),
 }
@@ -191,8 +205,8 @@ async def test_what_is_stored_is_shown_as_it_was_sent(house: House, name: str) -
     await done(house.connect().deliver(sent))
     shown = await done(house.connect().customer(login=name, assurance="LOGIN").contact().context(within=5, recent=100))
 
-    fields = ("sequence", "type", "actor", "contact", "journey", "agent", "subject", "properties")
-    defaults = {"actor": "CUSTOMER", "properties": {}}
+    fields = ("sequence", "type", "actor", "contact", "journey", "agent", "subject", "properties", "traits")
+    defaults = {"actor": "CUSTOMER", "properties": {}, "traits": {}}
     told = {each.id: each.model_dump(mode="json", include=set(fields)) for each in shown.actions}
     assert told == {
         f"act_{UUID(each['id']).hex}": {field: each.get(field, defaults.get(field)) for field in fields}

@@ -40,6 +40,8 @@ FORBIDDEN = {
     "Query.contextDocument",
     "Query.channels",
     "Action.agent",
+    "Action.traits",
+    "Customer.traits",
     "Customer.links",
     "Query.mergePreview",
     "Query.identityConflicts",

@@ -56,7 +56,9 @@ class Slices:
         self.access = AccessService(self.stores.access, self.audit, clock=clock)
         self.gate = Gate(self.stores.access, Tokens((), NOWHERE), clock=clock)
         self.identity = IdentityService(self.stores.identity, clock=clock)
-        self.timeline = TimelineService(self.stores.actions, self.stores.contacts, self.stores.types)
+        self.timeline = TimelineService(
+            self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
+        )
         self.ingest = Ingest(
             database, self.stores.intents, self.identity, self.timeline, token_secret=SECRET, clock=clock
         )

@@ -48,6 +48,7 @@ class Action(nodes.Node):
     journey: str | None = strawberry.field(description="What the customer wanted to get done.")
     subject: Subject | None = strawberry.field(description="The business object it is about.")
     properties: Json = strawberry.field(description="Whatever else the channel told, a JSON object.")
+    traits: Json = strawberry.field(description="What it told about the customer, by name, a JSON object.")
     identifiers: list[AssertedIdentifier] = strawberry.field(description="Who the channel said it was, proven first.")
     received_at: datetime = strawberry.field(description="When the server stored it.")
     claimed_at: datetime | None = strawberry.field(
@@ -69,6 +70,7 @@ def action(fact: Fact) -> Action:
         journey=fact.journey,
         subject=Subject(kind=fact.subject.kind, id=fact.subject.id) if fact.subject else None,
         properties=Json(fact.properties),
+        traits=Json({**fact.traits}),
         identifiers=[
             AssertedIdentifier(kind=one.kind, value=one.value, assurance=one.assurance) for one in fact.identifiers
         ],
@@ -169,6 +171,11 @@ class RecordActionInput:
     agent: str | None = strawberry.field(default=None, description="Which employee, where the actor is AGENT.")
     subject: SubjectInput | None = strawberry.field(default=None, description="The business object it is about.")
     properties: Json | None = strawberry.field(default=None, description="A JSON object, at most 32,768 bytes.")
+    traits: Json | None = strawberry.field(
+        default=None,
+        description="What it tells about the customer, by name: a JSON object of at most 50 and 8,192 bytes; null "
+        "takes one back. Not with a customer's own token.",
+    )
 
 
 @strawberry.type(description="What became of the action. Sending it again is always safe.")
@@ -244,5 +251,6 @@ def _raw(input: RecordActionInput) -> dict[str, Any]:
         "agent": input.agent,
         "subject": {"kind": input.subject.kind, "id": input.subject.id} if input.subject else None,
         "properties": input.properties,
+        "traits": input.traits,
     }
     return {name: value for name, value in given.items() if value is not None}

@@ -157,6 +157,7 @@ def _action(fact: Fact) -> dict[str, Any]:
         "actor": fact.actor,
         **{name: value for name, value in optional.items() if value is not None},
         "properties": fact.properties,
+        **({"traits": fact.traits} if fact.traits else {}),
     }
 
 

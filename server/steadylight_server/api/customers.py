@@ -7,9 +7,10 @@ import strawberry
 
 from steadylight_server.api import admission, nodes
 from steadylight_server.api.actions import Action, Identifier, IdentifierInput, SubjectInput, action
-from steadylight_server.api.enums import Order
+from steadylight_server.api.enums import Assurance, Order
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.api.pages import After, Before, Connection, First, Last, connection
+from steadylight_server.api.scalars import Json
 from steadylight_server.core.errors import Invalid, NotFound
 from steadylight_server.core.paging import Window
 from steadylight_server.identity.models import MOST_VALUE, heard
@@ -17,6 +18,7 @@ from steadylight_server.identity.models import Customer as Person
 from steadylight_server.identity.models import Identifier as Asserted
 from steadylight_server.timeline.models import ActionFilter as Wanted
 from steadylight_server.timeline.models import Subject
+from steadylight_server.timeline.models import Trait as Fact
 
 if TYPE_CHECKING:
     from steadylight_server.api.identities import Link
@@ -47,6 +49,13 @@ class Customer(nodes.Node):
     def since(self) -> datetime:
         return self.person.since
 
+    @strawberry.field(
+        description="What is known of them, by name. Of all that was said the latest counts, but what was said of "
+        "somebody who had proven at least KNOWLEDGE before what was said of nobody in particular."
+    )
+    async def traits(self, info: Info) -> list["Trait"]:
+        return [trait(fact) for fact in await info.context.services.timeline.traits(self.person.profile_ids)]
+
     @strawberry.field(description="What this customer did, over all channels, ordered by (at, sequence, id).")
     async def actions(
         self,
@@ -70,6 +79,28 @@ class Customer(nodes.Node):
         from steadylight_server.api.identities import Link
 
         return [Link(link=link) for link in await info.context.services.identity.links.of(self.person.profile_ids)]
+
+
+@strawberry.type(description="A named fact about a customer, and where it comes from.")
+class Trait:
+    name: str = strawberry.field(description="What it is, as the channels call it.")
+    value: Json = strawberry.field(description="Any JSON value.")
+    at: datetime = strawberry.field(description="When it was said.")
+    assurance: Assurance = strawberry.field(description="How sure the channel was of whom it spoke.")
+    channel: str = strawberry.field(description="Which channel said it.")
+    action_id: strawberry.ID = strawberry.field(description="The action that carried it.")
+
+
+def trait(fact: Fact) -> Trait:
+    """A trait as the graph shows it."""
+    return Trait(
+        name=fact.name,
+        value=Json(fact.value),
+        at=fact.at,
+        assurance=fact.assurance,
+        channel=fact.channel,
+        action_id=nodes.shown(nodes.ACTION, fact.action_id),
+    )
 
 
 def customer(person: Person) -> Customer:

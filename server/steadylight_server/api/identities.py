@@ -9,7 +9,7 @@ import strawberry
 
 from steadylight_server.api import admission, nodes
 from steadylight_server.api.actions import Identifier
-from steadylight_server.api.customers import Customer, CustomerBy, customer, find
+from steadylight_server.api.customers import Customer, CustomerBy, Trait, customer, find, trait
 from steadylight_server.api.enums import Assurance
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.core.errors import Invalid
@@ -95,12 +95,21 @@ class Link:
         return [customer(person) for person in people]
 
 
+@strawberry.type(description="What would become of one trait.")
+class MergedTrait:
+    name: str = strawberry.field(description="What it is.")
+    one: Trait | None = strawberry.field(description="What is known of the one.")
+    other: Trait | None = strawberry.field(description="What is known of the other.")
+    unified: Trait = strawberry.field(description="What would count.")
+
+
 @strawberry.type(description="What two customers would be as one.")
 class MergePreview:
     refusal: Refusal | None = strawberry.field(description="The rule that keeps them apart; null if none does.")
     identifiers: list[Identifier] = strawberry.field(description="What would lead to the one customer, oldest first.")
     since: datetime = strawberry.field(description="When the first of its profiles was made.")
     id: strawberry.ID = strawberry.field(description="The global id that the one customer would have.")
+    traits: list["MergedTrait"] = strawberry.field(description="What would be known of them, by name.")
 
 
 @strawberry.input(description="Two customers, and why they are one.")
@@ -142,13 +151,15 @@ class IdentityQueries:
         one: Annotated[CustomerBy, strawberry.argument(description="How to find the one.")],
         other: Annotated[CustomerBy, strawberry.argument(description="How to find the other.")],
     ) -> MergePreview:
-        seen = await info.context.services.operations.preview(await find(info, one), await find(info, other))
+        first, second = await find(info, one), await find(info, other)
+        seen = await info.context.services.operations.preview(first, second)
         unified = Person(seen.profiles[0].id, seen.profiles)
         return MergePreview(
             refusal=seen.refusal,
             identifiers=[Identifier(kind=key.kind, value=key.value) for key in unified.identifiers],
             since=unified.since,
             id=nodes.shown(nodes.CUSTOMER, unified.id),
+            traits=await _merged(info, first, second, unified),
         )
 
     @strawberry.field(description="Links that a rule keeps from joining and that nobody has decided on, oldest first.")
@@ -196,6 +207,16 @@ class IdentityMutations:
             viewer(info), one, other, id=_operation(input.operation_id), why=input.why
         )
         return LinkPayload(link=Link(link=made))
+
+
+async def _merged(info: Info, one: Person, other: Person, unified: Person) -> list[MergedTrait]:
+    timeline = info.context.services.timeline
+    people = (one, other, unified)
+    known = [{fact.name: trait(fact) for fact in await timeline.traits(person.profile_ids)} for person in people]
+    return [
+        MergedTrait(name=name, one=known[0].get(name), other=known[1].get(name), unified=fact)
+        for name, fact in known[2].items()
+    ]
 
 
 async def _unlink(info: Info, id: str, operation_id: str, why: str) -> LinkPayload:

@@ -60,7 +60,7 @@ def _fields(type: str, names: str) -> list[str]:
 
 KNOWN = Rule(_ALL)
 READ = Rule(_ALL, Scope.CUSTOMERS_READ)
-# What the company says among itself: an employee's name is not for the customer's browser.
+# What the company says among itself: an employee's name, or what it thinks of them, is not for the customer's browser.
 READ_INSIDE = Rule(_ALL - {Role.CUSTOMER}, Scope.CUSTOMERS_READ)
 READ_IN_BULK = Rule(frozenset({Role.CHANNEL, Role.ADMIN}), Scope.CUSTOMERS_READ)
 READ_BY_STAFF = Rule(_STAFF, Scope.CUSTOMERS_READ)
@@ -91,7 +91,11 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Context", "customer assurance claims actions contacts at token"),
         *_fields("Contact", "id channel key firstAt lastAt outcome"),
     ],
-    READ_INSIDE: _fields("Action", "agent"),
+    READ_INSIDE: [
+        *_fields("Action", "agent traits"),
+        *_fields("Customer", "traits"),
+        *_fields("Trait", "name value at assurance channel actionId"),
+    ],
     READ_IN_BULK: _fields("Query", "contextDocument"),
     RECORD: [
         *_fields("Mutation", "recordAction"),
@@ -111,7 +115,8 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     ],
     LINK: [
         *_fields("Query", "mergePreview identityConflicts"),
-        *_fields("MergePreview", "refusal identifiers since id"),
+        *_fields("MergePreview", "refusal identifiers since id traits"),
+        *_fields("MergedTrait", "name one other unified"),
         *_fields("Mutation", "mergeCustomers unlink resolveConflict"),
         *_fields("LinkPayload", "link"),
     ],

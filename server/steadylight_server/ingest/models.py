@@ -17,6 +17,8 @@ MOST_ACTIONS = 500
 MOST_BATCH_BYTES = 500_000
 MOST_PROPERTY_BYTES = 32_768
 DEEPEST_PROPERTIES = 8
+MOST_TRAITS = 50
+MOST_TRAIT_BYTES = 8_192
 
 _text = core_schema.str_schema
 # pydantic reads numbers, and text of digits, as Unix times: neither is RFC 3339, and a slip by a factor of 1000 is
@@ -39,6 +41,7 @@ Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=12
 Value = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MOST_VALUE, pattern=r"^[^\p{C}]*$")]
 TypeName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[^\p{C}]*$")]
 KindName = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
+TraitName = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,99}$")]
 AssuranceName = Literal["CLAIMED", "CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]
 
 _closed = with_config(ConfigDict(extra="forbid"))
@@ -76,6 +79,7 @@ class ActionInput(TypedDict):
     agent: NotRequired[Name]
     subject: NotRequired[SubjectInput]
     properties: NotRequired[dict[str, Any]]
+    traits: NotRequired[dict[TraitName, Any]]
 
 
 class VerdictKind(StrEnum):

@@ -176,6 +176,8 @@ class _Desk:
             return _refused(action, "at: ahead of the server's clock by more than 5 minutes")
         if self._viewer.role is Role.CUSTOMER and action.get("actor", "CUSTOMER") != "CUSTOMER":
             return _refused(action, "actor: a customer's own token records what the customer did")
+        if self._viewer.role is Role.CUSTOMER and "traits" in action:
+            return _refused(action, "traits: a channel says them with its key, not a customer's own token")
         home = self._home(action)
         if home is None:
             return _refused(
@@ -205,6 +207,8 @@ class _Desk:
             agent=given.get("agent"),
             subject=Subject(subject["kind"], subject["id"]) if subject else None,
             claimed_at=draft.at if self._skew else None,
+            traits=given.get("traits", {}),
+            assurance=draft.home.assurance if "traits" in given else Assurance.CLAIMED,
         )
 
     def _home(self, action: ActionInput) -> Home | None:

@@ -15,6 +15,8 @@ from steadylight_server.ingest.models import (
     MOST_ACTIONS,
     MOST_BATCH_BYTES,
     MOST_PROPERTY_BYTES,
+    MOST_TRAIT_BYTES,
+    MOST_TRAITS,
     ActionInput,
     Refusal,
     Time,
@@ -82,8 +84,11 @@ def actions(raw: Sequence[Any]) -> list[ActionInput | Refusal]:
 def _bounded(action: ActionInput) -> ActionInput | Refusal:
     """The bounds that a type cannot state."""
     properties = action.get("properties")
-    if properties and (why := _property_fault(properties)):
+    if properties and (why := _object_fault(properties, MOST_PROPERTY_BYTES)):
         return Refusal(str(action["id"]), "INVALID", f"properties: {why}")
+    traits = action.get("traits")
+    if traits and (why := _trait_fault(traits)):
+        return Refusal(str(action["id"]), "INVALID", f"traits: {why}")
     if len(action.get("identifiers", ())) > MOST_IDENTIFIERS:
         return Refusal(str(action["id"]), "INVALID", f"identifiers: at most {MOST_IDENTIFIERS}")
     if "agent" in action and action.get("actor", "CUSTOMER") != "AGENT":
@@ -91,16 +96,20 @@ def _bounded(action: ActionInput) -> ActionInput | Refusal:
     return action
 
 
-def _property_fault(properties: Mapping[str, Any]) -> str | None:
-    if fault := _fault(properties.values(), DEEPEST_PROPERTIES):
+def _trait_fault(traits: Mapping[str, Any]) -> str | None:
+    return f"at most {MOST_TRAITS}" if len(traits) > MOST_TRAITS else _object_fault(traits, MOST_TRAIT_BYTES)
+
+
+def _object_fault(given: Mapping[str, Any], most_bytes: int) -> str | None:
+    if fault := _fault(given.values(), DEEPEST_PROPERTIES):
         return fault  # before it is written: neither very deep nesting nor a longer number can be
-    written = orjson.dumps(properties)
-    if len(written) > MOST_PROPERTY_BYTES:
-        return f"at most {MOST_PROPERTY_BYTES:,} bytes as JSON"
-    if b"\\u0000" in written and _has_nul_in_a_name(properties):
+    written = orjson.dumps(given)
+    if len(written) > most_bytes:
+        return f"at most {most_bytes:,} bytes as JSON"
+    if b"\\u0000" in written and _has_nul_in_a_name(given):
         return "names must not contain the character NUL"
     # The driver reads such an object back as a reference to a document of its own, which no answer could show.
-    if b'"$ref":' in written and _has_reference(properties):
+    if b'"$ref":' in written and _has_reference(given):
         return "an object must not have both of the names $ref and $id"
     return None
 

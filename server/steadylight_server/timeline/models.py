@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.paging import Position
 from steadylight_server.identity.models import Identifier
 
@@ -44,6 +46,8 @@ class Action(NamedTuple):
     agent: str | None = None
     subject: Subject | None = None
     claimed_at: datetime | None = None
+    traits: Mapping[str, Any] = MappingProxyType({})
+    assurance: Assurance = Assurance.CLAIMED  # of who it was; kept where there are traits
 
     @property
     def position(self) -> Position:
@@ -61,7 +65,7 @@ class Action(NamedTuple):
     def _told(self) -> tuple[object, ...]:
         who = sorted((identifier.kind, identifier.value) for identifier in self.identifiers)
         when = (self.claimed_at or self.at, self.sequence)
-        what = (self.type, self.actor, self.agent, self.subject, self.properties)
+        what = (self.type, self.actor, self.agent, self.subject, self.properties, self.traits)
         return (who, when, what, self.channel, self.contact, self.journey)
 
 
@@ -104,3 +108,15 @@ class Contact:
     last_at: datetime
     is_ended: bool = False
     outcome: str | None = None
+
+
+@dataclass(frozen=True)
+class Trait:
+    """A named fact about a customer, and where it comes from: what counts of all that was said of it."""
+
+    name: str
+    value: Any
+    at: datetime
+    assurance: Assurance
+    channel: str
+    action_id: UUID

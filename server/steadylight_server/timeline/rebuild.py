@@ -5,21 +5,24 @@ old ones in one step each. Whoever projected into the old ones a moment before h
 and it is taken into account once more afterwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from steadylight_server.core.mongo import Database
 from steadylight_server.timeline.contacts import ContactStore
 from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.store import ActionStore, Appended
+from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
 
 _CHUNK = 1_000
 _SUFFIX = ".rebuilt"
+_Projection = ContactStore | TypeStore | TraitStore
+_PROJECTIONS: tuple[type[_Projection], ...] = (ContactStore, TypeStore, TraitStore)
 
 
 async def rebuild(database: Database, on_progress: Callable[[int], None] = lambda done: None) -> int:
     """Returns how many actions there were. `on_progress` is told how many are done so far."""
-    fresh = (ContactStore(database, suffix=_SUFFIX), TypeStore(database, suffix=_SUFFIX))
+    fresh = tuple(store(database, suffix=_SUFFIX) for store in _PROJECTIONS)
     for store in fresh:
         await store.begin_anew()
     actions = ActionStore(database)
@@ -35,14 +38,14 @@ async def rebuild(database: Database, on_progress: Callable[[int], None] = lambd
         done += await _project(fresh, chunk)
         on_progress(done)
         await _catch_up(database, appended, fresh)
-        current = (ContactStore(database), TypeStore(database))
+        current = tuple(store(database) for store in _PROJECTIONS)
         for new, old in zip(fresh, current, strict=True):
             await new.take_the_place_of(old)
         await _catch_up(database, appended, current)
     return done
 
 
-async def _project(stores: tuple[ContactStore, TypeStore], chunk: list[Action]) -> int:
+async def _project(stores: Sequence[_Projection], chunk: list[Action]) -> int:
     """Empties the chunk into the stores; how many there were."""
     count = len(chunk)
     if count:
@@ -52,7 +55,7 @@ async def _project(stores: tuple[ContactStore, TypeStore], chunk: list[Action]) 
     return count
 
 
-async def _catch_up(database: Database, appended: Appended, stores: tuple[ContactStore, TypeStore]) -> None:
+async def _catch_up(database: Database, appended: Appended, stores: Sequence[_Projection]) -> None:
     """Takes into account all that was appended until now."""
     until = await database.moment()
     chunk: list[Action] = []

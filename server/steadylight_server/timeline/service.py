@@ -8,8 +8,9 @@ from uuid import UUID
 from steadylight_server.core.errors import NotFound
 from steadylight_server.core.paging import Page, Window
 from steadylight_server.timeline.contacts import ContactStore, contacts, recent_pipeline
-from steadylight_server.timeline.models import Action, ActionFilter, Contact, Order, Outcome
+from steadylight_server.timeline.models import Action, ActionFilter, Contact, Order, Outcome, Trait
 from steadylight_server.timeline.store import ActionStore, Appended
+from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
 
 MOST_CONTACTS = 10
@@ -22,10 +23,11 @@ _PIECES = 3 * MOST_CONTACTS
 class TimelineService:
     """The only way to actions and contacts."""
 
-    def __init__(self, actions: ActionStore, contacts: ContactStore, types: TypeStore) -> None:
+    def __init__(self, actions: ActionStore, contacts: ContactStore, types: TypeStore, traits: TraitStore) -> None:
         self._actions = actions
         self._contacts = contacts
         self._types = types
+        self._traits = traits
 
     async def append(self, actions: Sequence[Action]) -> list[Outcome]:
         """Stores what is new; one outcome per action, in order."""
@@ -34,6 +36,7 @@ class TimelineService:
     async def project(self, actions: Sequence[Action]) -> list[Action]:
         """Brings the projections up to these actions; again is harmless. Returns the first action of each new type."""
         await self._contacts.project(actions)
+        await self._traits.project(actions)
         return await self._types.project(actions)
 
     async def page(
@@ -60,6 +63,10 @@ class TimelineService:
             if not contact.is_ended and at - contact.last_at < OPEN_FOR:
                 return contact
         return None
+
+    async def traits(self, profile_ids: Sequence[UUID]) -> list[Trait]:
+        """What is known of these profiles, by name."""
+        return await self._traits.of(profile_ids)
 
     async def action(self, id: UUID) -> Action:
         """Raises NotFound."""

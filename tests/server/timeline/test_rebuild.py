@@ -25,6 +25,7 @@ def made(number: int) -> Action:
         type=("plan.viewed", ENDED, f"type.{number % 13}")[number % 3],
         properties={"outcome": "RESOLVED" if number % 4 else "ABANDONED"},
         received_at=START + timedelta(seconds=number),
+        traits={f"trait-{number % 3}": number} if number % 5 == 0 else {},
     )
 
 
@@ -34,7 +35,7 @@ async def recorded(slices: Slices, facts: list[Action]) -> None:
 
 
 async def projections(slices: Slices) -> list[list[dict]]:
-    return [await slices.documents(name) for name in ("contacts", "action_types")]
+    return [await slices.documents(name) for name in ("contacts", "action_types", "traits")]
 
 
 async def test_rebuilt_projections_equal_the_live_ones_whatever_became_of_them(
@@ -47,6 +48,7 @@ async def test_rebuilt_projections_equal_the_live_ones_whatever_became_of_them(
     # Never projected, projected wrongly, and left by a rebuild that was broken off.
     await slices.database.raw["contacts"].delete_many({"channel": "web", "slot": {"$exists": True}})
     await slices.database.raw["contacts"].update_many({}, {"$set": {"last_at": START}})
+    await slices.database.raw["traits"].update_many({}, {"$set": {"said.value": "wrong"}})
     await slices.database.raw["action_types"].insert_one({"_id": "never.seen", "first_seen_at": START})
     await slices.database.raw["contacts.rebuilt"].insert_one({"_id": "left from before"})
     wrong = await projections(slices)
@@ -58,14 +60,14 @@ async def test_rebuilt_projections_equal_the_live_ones_whatever_became_of_them(
     assert await projections(slices) == right
     assert done == 120
     assert progress == [40, 80, 120, 120]
-    assert [await store.missing_indexes() for store in slices.stores.all()] == [[]] * 9
+    assert [await store.missing_indexes() for store in slices.stores.all()] == [[]] * 10
     assert not [name for name in await slices.database.collection_names() if "rebuilt" in name]
 
 
 async def test_a_database_without_actions_is_rebuilt_to_nothing(slices: Slices) -> None:
     assert await rebuild(slices.database) == 0
 
-    assert await projections(slices) == [[], []]
+    assert await projections(slices) == [[], [], []]
 
 
 async def test_nothing_recorded_during_a_rebuild_is_lost(slices: Slices, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,8 +81,10 @@ class _Shared:
 class Contact(Recording):
     """One visit, call or chat of a Client."""
 
-    def __init__(self, light: "Client", identifiers: Identifiers, key: str | None, token: str | None) -> None:
-        super().__init__(light._shared.recorder, identifiers, key, token)
+    def __init__(
+        self, light: "Client", identifiers: Identifiers, key: str | None, token: str | None, persona: str | None
+    ) -> None:
+        super().__init__(light._shared.recorder, identifiers, key, token, persona)
         self._light = light
 
     def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> Context:
@@ -97,8 +99,10 @@ class Contact(Recording):
 class AsyncContact(Recording):
     """One visit, call or chat of an AsyncClient."""
 
-    def __init__(self, light: "AsyncClient", identifiers: Identifiers, key: str | None, token: str | None) -> None:
-        super().__init__(light._shared.recorder, identifiers, key, token)
+    def __init__(
+        self, light: "AsyncClient", identifiers: Identifiers, key: str | None, token: str | None, persona: str | None
+    ) -> None:
+        super().__init__(light._shared.recorder, identifiers, key, token, persona)
         self._light = light
 
     async def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> Context:
@@ -149,12 +153,15 @@ class Client:
         """
         return Customer(identifiers_of(assurance, identifiers, named, token), token, self._contact)
 
-    def contact(self, key: str | None = None) -> Contact:
-        """One visit, call or chat of somebody whom nobody has named yet: the one of this key, or a new one."""
-        return self._contact((), key)
+    def contact(self, key: str | None = None, *, persona: str | None = None) -> Contact:
+        """One visit, call or chat of somebody whom nobody has named yet: the one of this key, or a new one.
 
-    def _contact(self, identifiers: Identifiers, key: str | None, token: str | None = None) -> Contact:
-        return Contact(self, identifiers, key, token)
+        `persona` is what the app calls them, the same in all their visits; without it each contact stands for itself.
+        """
+        return self._contact((), key, None, persona)
+
+    def _contact(self, identifiers: Identifiers, key: str | None, token: str | None, persona: str | None) -> Contact:
+        return Contact(self, identifiers, key, token, persona)
 
     def flush(self, timeout: float = 10.0) -> int:
         """Waits until everything recorded is delivered. How many actions are left after so many seconds."""
@@ -288,12 +295,17 @@ class AsyncClient:
         """
         return Customer(identifiers_of(assurance, identifiers, named, token), token, self._contact)
 
-    def contact(self, key: str | None = None) -> AsyncContact:
-        """One visit, call or chat of somebody whom nobody has named yet: the one of this key, or a new one."""
-        return self._contact((), key)
+    def contact(self, key: str | None = None, *, persona: str | None = None) -> AsyncContact:
+        """One visit, call or chat of somebody whom nobody has named yet: the one of this key, or a new one.
 
-    def _contact(self, identifiers: Identifiers, key: str | None, token: str | None = None) -> AsyncContact:
-        return AsyncContact(self, identifiers, key, token)
+        `persona` is what the app calls them, the same in all their visits; without it each contact stands for itself.
+        """
+        return self._contact((), key, None, persona)
+
+    def _contact(
+        self, identifiers: Identifiers, key: str | None, token: str | None, persona: str | None
+    ) -> AsyncContact:
+        return AsyncContact(self, identifiers, key, token, persona)
 
     async def flush(self, timeout: float = 10.0) -> int:
         """Waits until everything recorded is delivered. How many actions are left after so many seconds."""

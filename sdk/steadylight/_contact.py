@@ -55,12 +55,35 @@ def _assurance(name: str) -> str:
 class Recording:
     """One visit, call or chat, as its channel records it. Nothing here raises or waits for the network."""
 
-    def __init__(self, recorder: Recorder, identifiers: Identifiers, key: str | None, token: str | None = None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        identifiers: Identifiers,
+        key: str | None,
+        token: str | None = None,
+        persona: str | None = None,
+    ) -> None:
         self._recorder = recorder
-        self._identifiers = identifiers
         self._token = token
+        self._persona = persona
+        self._is(identifiers)
         #: The channel's own name for this contact: a session id, a call id. The same key is the same contact.
         self.key = str(uuid.uuid4()) if key is None else str(key)
+
+    @property
+    def persona(self) -> str | None:
+        """What this app calls whoever it is while nobody knows; None for whoever is in this contact.
+
+        Keep it where the visit is kept, in a cookie, say, and give it to the next `contact()`: what is recorded with it
+        becomes the customer's once they sign in. `sign_out()` makes a new one.
+        """
+        return self._persona
+
+    def _is(self, identifiers: Identifiers) -> None:
+        """From now on actions carry these."""
+        self._known = identifiers
+        named = () if self._persona is None else ({"kind": "persona", "value": self._persona, "assurance": "CLAIMED"},)
+        self._identifiers = (*identifiers, *named)
 
     def record(
         self,
@@ -118,13 +141,17 @@ class Recording:
         new = identifiers_of(assurance, identifiers, named, token)
         self._token = token or self._token
         kinds = {identifier["kind"] for identifier in new}
-        self._identifiers = (*(each for each in self._identifiers if each["kind"] not in kinds), *new)
+        self._is((*(each for each in self._known if each["kind"] not in kinds), *new))
         self.record("contact.identified", {"kinds": sorted(kinds)})
 
     def sign_out(self) -> None:
-        """They leave the device: recorded as `contact.signed-out`, and later actions carry no identifier."""
+        """They leave the device: recorded as `contact.signed-out`, and later actions carry nothing of theirs.
+
+        Whoever comes next is somebody else, with a `persona` of their own.
+        """
         self.record("contact.signed-out")
-        self._identifiers, self._token = (), None
+        self._persona, self._token = str(uuid.uuid4()), None
+        self._is(())
 
     def end(self, outcome: str | None = None) -> None:
         """The contact is over. Recorded as `contact.ended`, with what came of it, e.g. RESOLVED."""
@@ -138,12 +165,18 @@ class Customer(Generic[C]):
     """Somebody, as this channel knows them."""
 
     def __init__(
-        self, identifiers: Identifiers, token: str | None, begin: Callable[[Identifiers, str | None, str | None], C]
+        self,
+        identifiers: Identifiers,
+        token: str | None,
+        begin: Callable[[Identifiers, str | None, str | None, str | None], C],
     ) -> None:
         self._identifiers = identifiers
         self._token = token
         self._begin = begin
 
-    def contact(self, key: str | None = None) -> C:
-        """One visit, call or chat of theirs: the one of this key, or a new one."""
-        return self._begin(self._identifiers, key, self._token)
+    def contact(self, key: str | None = None, *, persona: str | None = None) -> C:
+        """One visit, call or chat of theirs: the one of this key, or a new one.
+
+        `persona` is what the app called them before they signed in: what was recorded with it is theirs.
+        """
+        return self._begin(self._identifiers, key, self._token, persona)

@@ -6,6 +6,7 @@ from datetime import datetime
 from ._models import Assurance
 from ._rules import IdentifierInput
 
+#: A kind and a value; three and more for personas, which are what somebody did before it was known who they are.
 Home = tuple[str, ...]
 _Order = tuple[int, datetime, str]
 
@@ -16,6 +17,8 @@ class Links:
     def __init__(self) -> None:
         self._seen: list[Home] = []
         self._joined: dict[tuple[Home, Home], _Order] = {}
+        self._personas: dict[Home, tuple[datetime, str, Home]] = {}
+        self._signed_in: dict[Home, datetime] = {}
 
     def see(self, home: Home) -> None:
         """Somebody is here, for the first time or again."""
@@ -33,6 +36,17 @@ class Links:
                 pair = (min(first, key), max(first, key))
                 self._joined[pair] = min(order, self._joined.get(pair, order))
 
+    def join(self, persona: Home, home: Home, at: datetime, id: str, assurance: Assurance) -> None:
+        """Somebody known acted under a persona: it is theirs, if theirs was the first."""
+        first = (at, id, home)
+        self._personas[persona] = min(first, self._personas.get(persona, first))
+        if assurance >= Assurance.LOGIN:
+            self._signed_in[persona] = min(at, self._signed_in.get(persona, at))
+
+    def signed_in(self, persona: Home) -> datetime | None:
+        """When somebody first signed in with it."""
+        return self._signed_in.get(persona)
+
     def of(self, home: Home) -> list[Home]:
         """All that are the same customer, the oldest first: the surer and the earlier link counts before the others."""
         groups = {one: {one} for one in self._seen}
@@ -42,6 +56,9 @@ class Links:
                 whole = one | other
                 for key in whole:
                     groups[key] = whole
+        for persona, (_, _, whose) in self._personas.items():
+            if persona in groups and whose in groups:
+                groups[whose] |= {persona}
         return sorted(groups.get(home, set()), key=self._seen.index)
 
 

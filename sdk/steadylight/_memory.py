@@ -141,12 +141,18 @@ class Memory:
                 "identifiers": [{"kind": each.kind, "value": each.value} for each in seen.all],
             }
         )
-        assert seen.home is not None
-        self._homes.setdefault(seen.home, []).append(stored)
-        self._customers.setdefault(seen.home, f"cus_{uuid.uuid4().hex}")
-        self._links.see(seen.home)
+        home = seen.home
+        assert home is not None
+        signed_in = None if seen.proven else self._links.signed_in(home)
+        if signed_in is not None and stored.at > signed_in:
+            home = (*home, "after")  # nobody's: on a shared device that may be anybody
+        self._homes.setdefault(home, []).append(stored)
+        self._customers.setdefault(home, f"cus_{uuid.uuid4().hex}")
+        self._links.see(home)
         if seen.proven:
             self._links.prove(seen.proven, stored.at, stored.id)
+            for persona in seen.personas:
+                self._links.join(persona, home, stored.at, stored.id, seen.assurance)
 
     def context(self, asked: Mapping[str, Any], channel: str | None, cap: Assurance) -> dict[str, Any]:
         """The ContextDocument. Raises Invalid."""
@@ -162,19 +168,27 @@ class Memory:
         if len(identifiers) > MOST_IDENTIFIERS:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         seen = Seen(identifiers, cap, channel, asked.get("contact") or "")
-        family = self._links.of(seen.home or ())
+        family = self._family(seen)
         actions = sorted((each for home in family for each in self._homes.get(home, ())), key=_position, reverse=True)
         known = bool(seen.proven and family)
         return {
             "customer": self._customers.setdefault(family[0], f"cus_{uuid.uuid4().hex}") if known else None,
-            "assurance": max((each.assurance for each in seen.proven), default=Assurance.CLAIMED),
-            "identifiers": [dict(zip(("kind", "value"), home, strict=True)) for home in family] if known else [],
+            "assurance": seen.assurance,
+            "identifiers": [{"kind": home[0], "value": home[1]} for home in family if len(home) == 2],
             "claims": [each.model_dump(mode="json") for each in seen.claims],
             "actions": [_shown(each) for each in actions[:recent]],
             "contacts": _contacts(actions),
             "at": rfc3339(self._now()),
             "token": self.token,
         }
+
+    def _family(self, seen: Seen) -> list[Home]:
+        """What may be shown to whoever asks: all of a customer who is proven, else the persona alone."""
+        if seen.home is None:
+            return []
+        if seen.proven:
+            return self._links.of(seen.home)
+        return [] if self._links.signed_in(seen.home) else [seen.home]
 
 
 def _shown(action: RecordedAction) -> dict[str, Any]:

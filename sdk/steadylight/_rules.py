@@ -166,6 +166,7 @@ _KINDS = {
     "cookie": _Rule(None, 910),
 }
 _UNDECLARED = _Rule(Assurance.LOGIN, 500)
+_KINDS["persona"] = _Rule(None, 500)  # says nothing of who it is
 
 
 def _read(name: str, value: str) -> tuple[str, bool]:
@@ -197,12 +198,24 @@ class Seen:
             if not is_somebody:
                 self.blocked.append(each.kind)
         self.proven.sort(key=lambda one: (_KINDS.get(one.kind, _UNDECLARED).priority, one.kind, one.value))
-        #: Where the action belongs: the best proven identifier, else this very contact, else nowhere.
+        #: Where it belongs while nothing is proven: to whom the app names, then to this very contact.
+        self.personas: list[tuple[str, ...]] = []
+        if channel:
+            named = [each.value for each in self.claims if each.kind == "persona" and "persona" not in self.blocked]
+            self.personas = [("persona", channel, value) for value in named]
+            if contact:
+                self.personas.append(("contact", channel, contact))
+        #: Where the action belongs: the best proven identifier, else the first persona, else nowhere.
         self.home: tuple[str, ...] | None = None
         if self.proven:
             self.home = (self.proven[0].kind, self.proven[0].value)
-        elif contact and channel:
-            self.home = ("contact", channel, contact)
+        elif self.personas:
+            self.home = self.personas[0]
+
+    @property
+    def assurance(self) -> Assurance:
+        """How sure it is who it is."""
+        return max((each.assurance for each in self.proven), default=Assurance.CLAIMED)
 
     @property
     def all(self) -> list[IdentifierInput]:

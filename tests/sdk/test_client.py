@@ -49,6 +49,7 @@ async def test_an_action_carries_all_that_was_told(light: Light, server: Server)
         agent="a.singh",
         subject=("case", "77"),
         journey="j-1",
+        traits={"plan": "fibre"},
     )
     await done(light.flush())
 
@@ -65,6 +66,7 @@ async def test_an_action_carries_all_that_was_told(light: Light, server: Server)
         "agent": "a.singh",
         "subject": {"kind": "case", "id": "77"},
         "properties": {"n": 1},
+        "traits": {"plan": "fibre"},
         "identifiers": [{"kind": "login", "value": "C-1"}],
     }
 
@@ -168,14 +170,16 @@ async def test_a_customer_verified_in_mid_call(light: Light, server: Server) -> 
     contact.record("page.viewed")
     contact.end("RESOLVED")
     await done(light.flush())
+    whoever = {"persona": contact.persona}
 
+    assert contact.persona is not None
     assert [(action.type, {each.kind: each.value for each in action.identifiers}) for action in server.actions] == [
         ("call.begun", {"customer-number": "77", "login": "C-0"}),
         ("contact.identified", {"customer-number": "77", "login": "C-1"}),
         ("plan.viewed", {"customer-number": "77", "login": "C-1"}),
         ("contact.signed-out", {"customer-number": "77", "login": "C-1"}),
-        ("page.viewed", {}),
-        ("contact.ended", {}),
+        ("page.viewed", whoever),
+        ("contact.ended", whoever),
     ]
     assert server.actions[1].properties == {"kinds": ["login"]}
     assert server.actions[-1].properties == {"outcome": "RESOLVED"}

@@ -50,6 +50,7 @@ _shown(
     {
         Reason.DECISION: "An employee said so.",
         Reason.EVIDENCE: "One action proved both.",
+        Reason.PERSONA: "The one is what the other did before it was known who they are.",
     },
 )
 _shown(
@@ -59,6 +60,7 @@ _shown(
     {
         Refusal.TOO_MANY_OF_A_KIND: "A customer may not have so many identifiers of a kind: two logins, as a rule.",
         Refusal.TOO_MANY_PROFILES: "A customer has at most 50 profiles.",
+        Refusal.TAKEN: "Somebody said whose it is.",
         Refusal.PARTED: "Somebody parted two of their profiles.",
     },
 )

@@ -1,6 +1,7 @@
 """Puts a context together: who it is, then everything of theirs in one round trip."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from steadylight_server.access.models import Scope, Viewer
 from steadylight_server.context.models import Context
@@ -59,15 +60,21 @@ class ContextService:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         moment = Moment.from_token(after, self._token_secret) if after else None
         async with self._database.session(moment) as session:
-            profile_id = await self._identity.profile(home.key) if home else None
-            customer = await self._identity.customer(profile_id) if profile_id else None
+            customer = None
+            profile_ids: Sequence[UUID] = ()
+            if home is not None and home.is_persona:
+                if profile_id := await self._identity.persona(home):
+                    profile_ids = [profile_id]
+            elif home is not None and (profile_id := await self._identity.profile(home.key)):
+                customer = await self._identity.customer(profile_id)
+                profile_ids = customer.profile_ids
             actions: Sequence[Action] = ()
             contacts: Sequence[Contact] = ()
-            if customer:
-                actions, contacts = await self._timeline.recent(customer.profile_ids, recent)
+            if profile_ids:
+                actions, contacts = await self._timeline.recent(profile_ids, recent)
             written = session.moment
         return Context(
-            customer=customer if customer and customer.is_known else None,
+            customer=customer,
             assurance=home.assurance if home else Assurance.CLAIMED,
             claims=home.claims if home else known,
             actions=actions,

@@ -5,12 +5,12 @@ leads nowhere. `priority` says which identifier of an action is its home when se
 A value that stands for nobody, or is none of its kind, stays a claim whatever the assurance: `identity/values` judges.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.identity.models import PERSONA, Home, Identifier, Key
+from steadylight_server.identity.models import APP_PERSONA, NAMED, PERSONA, Home, Identifier, Key
 from steadylight_server.identity.values import Normaliser, Reading, Values
 
 
@@ -70,8 +70,8 @@ _MOST_REMEMBERED = 20_000
 
 @lru_cache(1000)
 def undeclared(name: str) -> Kind:
-    """The careful defaults. Nobody may speak for a contact that is not theirs."""
-    return Kind(name, None if name == PERSONA else UNDECLARED_BAR, UNDECLARED_PRIORITY)
+    """The careful defaults. Nobody may speak for a contact that is not theirs; a persona says nothing of who it is."""
+    return Kind(name, None if name in (PERSONA, APP_PERSONA, NAMED) else UNDECLARED_BAR, UNDECLARED_PRIORITY)
 
 
 class Kinds:
@@ -109,8 +109,8 @@ class Kinds:
     def home(self, identifiers: Sequence[Identifier], *, channel: str, contact: str | None) -> Home | None:
         """Where something with these identifiers, in that contact of that channel, belongs.
 
-        The profile of the highest-priority identifier that reaches its bar; else the contact's own persona, which no
-        other contact can reach; else, with neither, None.
+        The profile of the highest-priority identifier that reaches its bar; else the persona that the app names, which
+        no other channel can reach; else the contact's own, which no other contact can; else None.
         """
         proven: list[Identifier] = []
         claims: list[Identifier] = []
@@ -125,6 +125,12 @@ class Kinds:
         proven.sort(key=lambda one: (self.of(one.kind).priority, one.kind, one.value))
         if proven:
             return Home(Key(proven[0].kind, proven[0].value), proven, claims, tuple(blocked))
-        if contact is not None:
-            return Home(Key(PERSONA, f"{channel}/{contact}"), [], claims, tuple(blocked))
+        if personas := self.personas(claims, channel=channel, contact=contact):
+            return Home(personas[0], [], claims, tuple(blocked))
         return None
+
+    def personas(self, identifiers: Iterable[Identifier], *, channel: str, contact: str | None) -> list[Key]:
+        """Where what is done there is kept while nothing is proven: as the app says, then in the contact."""
+        named = [one.value for one in identifiers if one.kind == NAMED and self._read(NAMED, one.value).is_somebody]
+        keys = [Key(APP_PERSONA, f"{channel}/{value}") for value in named]
+        return keys if contact is None else [*keys, Key(PERSONA, f"{channel}/{contact}")]

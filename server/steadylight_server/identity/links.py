@@ -8,6 +8,7 @@ employee is a link of its own. Whenever a link comes or goes, everybody around i
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import Conflict, NotFound
 from steadylight_server.identity.kinds import Kinds
-from steadylight_server.identity.models import Evidence, Key, Link, LinkOrder, Profile, Reason, Refusal
+from steadylight_server.identity.models import Evidence, Joining, Key, Link, LinkOrder, Profile, Reason, Refusal
 from steadylight_server.identity.partition import partition
 from steadylight_server.identity.store import Crowded, IdentityStore
 
@@ -33,6 +34,7 @@ class Links:
         self._clock = clock
         # The order of the link that is stored for two profiles: evidence that comes behind it changes nothing.
         self._remembered: OrderedDict[tuple[UUID, UUID], LinkOrder] = OrderedDict()
+        self._joined: OrderedDict[UUID, Joining] = OrderedDict()
 
     async def of(self, profile_ids: Collection[UUID]) -> list[Link]:
         """All links of these profiles, retired ones and refused ones too; the oldest first."""
@@ -72,6 +74,25 @@ class Links:
         fresh = [self._proven(pair, one) for pair, one in best.items()]
         for start in range(0, len(fresh), _TOGETHER):
             await self._add(fresh[start : start + _TOGETHER])
+
+    async def join(self, joinings: Collection[Joining]) -> None:
+        """Gives what was done under personas to whose it is; again, or in another order, is harmless."""
+        best: dict[UUID, Joining] = {}
+        for one in joinings:
+            best[one.persona_id] = one.merged(best[one.persona_id]) if one.persona_id in best else one
+        fresh = [
+            one
+            for id, one in best.items()
+            if id not in self._joined or self._joined[id] != self._joined[id].merged(one)
+        ]
+        for start in range(0, len(fresh), _TOGETHER):
+            await self._join(fresh[start : start + _TOGETHER])
+
+    async def signed_in(self, persona_ids: Collection[UUID]) -> dict[UUID, datetime]:
+        """When somebody first signed in with each of these personas, if anybody did; one round trip."""
+        links = await self._store.links_by_id(map(_persona_link_id, persona_ids)) if persona_ids else {}
+        times = {id: links[_persona_link_id(id)].signed_in_at for id in persona_ids if _persona_link_id(id) in links}
+        return {id: at for id, at in times.items() if at is not None}
 
     async def decide(self, profile_ids: tuple[UUID, UUID], *, id: UUID, by: Mapping[str, str], why: str) -> Link:
         """An employee says that the two are one. `id` is the operation's: again, the same link is returned.
@@ -136,6 +157,58 @@ class Links:
             raise Conflict(_CROWDED) from None
         return retired[0]
 
+    async def _join(self, joinings: Sequence[Joining]) -> None:
+        stored: dict[UUID, Link] = {}
+
+        async def change() -> Sequence[UUID]:
+            stored.clear()
+            stored.update(await self._store.links_by_id(_persona_link_id(one.persona_id) for one in joinings))
+            touched: list[UUID] = []
+            for one in joinings:
+                fresh = self._persona_link(one)
+                before = stored.get(fresh.id)
+                if before is not None and before.is_retired:
+                    continue
+                if before is None:
+                    link = fresh
+                else:
+                    both = one.merged(_joining(one.persona_id, before))
+                    link = replace(self._persona_link(both), made_at=before.made_at, refusal=before.refusal)
+                    if link == before:
+                        continue
+                stored[link.id] = link
+                await self._store.put_link(link)
+                if before is None or before.profile_ids != link.profile_ids:
+                    touched += [*link.profile_ids, *(before.profile_ids if before else ())]
+            return touched
+
+        try:
+            await self._store.relink(change, self._work)
+        except Crowded:
+            if len(joinings) > 1:
+                for one in joinings:
+                    await self._join([one])
+                return
+            await self._store.add_link(replace(self._persona_link(joinings[0]), refusal=Refusal.TOO_MANY_PROFILES))
+        for one in joinings:
+            if link := stored.get(_persona_link_id(one.persona_id)):
+                self._joined[one.persona_id] = _joining(one.persona_id, link)
+        for _ in range(len(self._joined) - _MOST_REMEMBERED):
+            self._joined.popitem(last=False)
+
+    def _persona_link(self, one: Joining) -> Link:
+        pair = _pair(one.persona_id, one.profile_id)
+        return Link(
+            _persona_link_id(one.persona_id),
+            pair,
+            Reason.PERSONA,
+            one.assurance,
+            one.at,
+            self._clock(),
+            action_id=one.action_id,
+            signed_in_at=one.signed_in_at,
+        )
+
     async def _add(self, links: Sequence[Link]) -> None:
         stored: dict[UUID, Link] = {}
 
@@ -183,6 +256,7 @@ _CROWDED = "So much is linked around it that it cannot be worked out at once. Bl
 _WHY_NOT = {
     Refusal.TOO_MANY_OF_A_KIND: "Together they would have more of one kind of identifier than a customer may have.",
     Refusal.TOO_MANY_PROFILES: "Together they would be more than 50 profiles.",
+    Refusal.TAKEN: "Somebody said whose the persona is.",
     Refusal.PARTED: "Somebody parted two of their profiles. Decide on those two themselves.",
 }
 
@@ -194,3 +268,15 @@ def _pair(one: UUID, other: UUID) -> tuple[UUID, UUID]:
 def _id(pair: tuple[UUID, UUID]) -> UUID:
     """The same on every server."""
     return UUID(bytes=blake2b(pair[0].bytes + pair[1].bytes, person=b"evidence", digest_size=16).digest())
+
+
+def _persona_link_id(persona_id: UUID) -> UUID:
+    """The same on every server; one for each persona, whosever it is."""
+    return UUID(bytes=blake2b(persona_id.bytes, person=b"persona", digest_size=16).digest())
+
+
+def _joining(persona_id: UUID, link: Link) -> Joining:
+    """What a persona's link says."""
+    (profile_id,) = set(link.profile_ids) - {persona_id}
+    assert link.action_id is not None
+    return Joining(persona_id, profile_id, link.at, link.action_id, link.assurance, link.signed_in_at)

@@ -30,8 +30,17 @@ class Key(NamedTuple):
 MOST_IDENTIFIERS = 10
 MOST_VALUE = 256  # characters
 
-# The kind under which a contact's claims are kept: nobody can assert it, since no declared kind has a colon.
-PERSONA = "contact:persona"
+# The kinds under which is kept what people do of whom nobody proved who they are. Nobody can assert them, since no
+# declared kind has a colon: what the app calls a persona is asserted as NAMED.
+PERSONA = "contact:persona"  # everybody unknown in one contact
+APP_PERSONA = "app:persona"  # whoever the app says is one and the same
+NAMED = "persona"
+_AFTER = ":after"
+
+
+def after(key: Key) -> Key:
+    """Where goes what is done under a persona after somebody signed in with it: to nobody, until it says who it is."""
+    return Key(key.kind.removesuffix(_AFTER) + _AFTER, key.value)
 
 
 def heard(viewer: Viewer, asserted: Sequence[Identifier]) -> list[Identifier]:
@@ -41,6 +50,26 @@ def heard(viewer: Viewer, asserted: Sequence[Identifier]) -> list[Identifier]:
         return capped
     kind, value = viewer.customer
     return [Identifier(kind, value, Assurance.LOGIN), *(one for one in capped if one[:2] != (kind, value))]
+
+
+class Joining(NamedTuple):
+    """What was done under a persona is that profile's: an action of theirs, the first, was done there, too.
+
+    `signed_in_at` is when somebody first signed in there, if anybody did.
+    """
+
+    persona_id: UUID
+    profile_id: UUID
+    at: datetime
+    action_id: UUID
+    assurance: Assurance
+    signed_in_at: datetime | None
+
+    def merged(self, other: "Joining") -> "Joining":
+        """The earlier of two of the same persona, and the earlier signing in."""
+        first = min(self, other, key=lambda one: (one.at, one.action_id))
+        times = [one.signed_in_at for one in (self, other) if one.signed_in_at]
+        return first._replace(signed_in_at=min(times, default=None))
 
 
 # Whether it is evidence, how sure, when, and by which action: what counts most comes first.
@@ -83,6 +112,11 @@ class Home:
         ]
 
     @property
+    def is_persona(self) -> bool:
+        """Whether nothing is proven."""
+        return not self.proven
+
+    @property
     def assurance(self) -> Assurance:
         """How sure we are of who it is."""
         return max((identifier.assurance for identifier in self.proven), default=Assurance.CLAIMED)
@@ -105,7 +139,7 @@ class Profile:
     @property
     def is_persona(self) -> bool:
         """Whether it stands for a contact whose customer is not known."""
-        return self.key.kind == PERSONA
+        return ":" in self.key.kind
 
 
 class Reason(StrEnum):
@@ -113,6 +147,7 @@ class Reason(StrEnum):
 
     DECISION = "DECISION"  # an employee said so
     EVIDENCE = "EVIDENCE"  # one action proved both
+    PERSONA = "PERSONA"  # the one is what the other did before it was known who they are
 
 
 class Refusal(StrEnum):
@@ -121,6 +156,7 @@ class Refusal(StrEnum):
     TOO_MANY_OF_A_KIND = "TOO_MANY_OF_A_KIND"  # two logins, as a rule
     TOO_MANY_PROFILES = "TOO_MANY_PROFILES"
     PARTED = "PARTED"  # an employee parted the two
+    TAKEN = "TAKEN"  # an employee said whose the persona is
 
 
 @dataclass(frozen=True)
@@ -128,7 +164,8 @@ class Link:
     """The reason two profiles are one customer. It is never deleted, and never joins again once it is retired.
 
     `assurance` and `at` are those of the weaker identifier in the best action that proved both, or of the decision;
-    `by` is who decided, as the audit names them. `refusal` is why it joins nothing.
+    `by` is who decided, as the audit names them. `refusal` is why it joins nothing. Of a persona there is one link:
+    to whoever's action was the first there; `signed_in_at` is when somebody first signed in with it.
     """
 
     id: UUID
@@ -141,6 +178,7 @@ class Link:
     by: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     refusal: Refusal | None = None
+    signed_in_at: datetime | None = None
     retired_at: datetime | None = None
     retired_by: Mapping[str, str] = field(default_factory=dict)
     retired_why: str = ""

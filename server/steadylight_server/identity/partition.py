@@ -7,11 +7,12 @@ outcome is the same as if they had arrived the other way round.
 
     a customer has at most one `login`, and of other kinds what the kind says
     a customer has at most MOST profiles that somebody proved
+    a persona is of one customer: whom an employee named, else whose action was the first there
     two profiles whose link was taken back stay two, by whatever way, unless somebody decides otherwise later
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -39,11 +40,12 @@ def partition(profiles: Sequence[Profile], links: Iterable[Link], most: Mapping[
     refused: dict[UUID, Refusal] = {}
     links = sorted(links, key=lambda link: link.order)
     parted = _parted(links)
+    personas = {profile.id for profile in profiles if profile.is_persona}
     for link in links:
         one, other = (groups[id] for id in link.profile_ids)
         if one is other or link.is_retired:
             continue
-        if refusal := one.refuses(other, most, parted):
+        if refusal := _taken(link, groups, personas) or one.refuses(other, most, parted):
             refused[link.id] = refusal
             continue
         larger, smaller = sorted((one, other), key=lambda group: len(group.ids), reverse=True)
@@ -51,6 +53,14 @@ def partition(profiles: Sequence[Profile], links: Iterable[Link], most: Mapping[
         for id in smaller.ids:
             groups[id] = larger
     return Partition({id: group.oldest.id for id, group in groups.items()}, refused)
+
+
+def _taken(link: Link, groups: Mapping[UUID, "_Group"], personas: Set[UUID]) -> Refusal | None:
+    """A persona follows one customer. It hangs on them as a leaf, and never makes one of two."""
+    if link.reason is not Reason.PERSONA:
+        return None
+    (persona,) = personas & set(link.profile_ids)
+    return Refusal.TAKEN if groups[persona].kinds else None
 
 
 def _parted(links: Sequence[Link]) -> Sequence[tuple[UUID, UUID]]:

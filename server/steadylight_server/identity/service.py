@@ -62,6 +62,11 @@ class IdentityService:
         """The profile of one key; never makes one."""
         return (await self.known([key])).get(key)
 
+    async def persona(self, home: Home) -> UUID | None:
+        """The profile of a persona, for whoever comes with it; None once somebody signed in with it."""
+        profile_id = await self.profile(home.key)
+        return profile_id if profile_id and not await self.links.signed_in([profile_id]) else None
+
     async def customer(self, profile_id: UUID) -> Customer:
         """The customer that a profile, by any id ever shown, is part of. Raises NotFound."""
         family = await self._store.family(profile_id)

@@ -5,8 +5,8 @@ profiles       _id: profile id, UUIDv7 · customer_id: id of the oldest profile 
                created_at · version?: how often its customer's links were worked out, on the oldest profile, so that
                two who do so at once collide                              index: customer_id
 links          _id · profile_ids: two, the lower first · reason · assurance · at · made_at · action_id? · by? · why? ·
-               refusal? · retired_at? · retired_by? · retired_why?        indexes: profile_ids, of both; made_at of
-               those that were refused
+               refusal? · signed_in_at? · retired_at? · retired_by? · retired_why?
+               indexes: profile_ids, of both; made_at of those that were refused
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -99,7 +99,7 @@ class IdentityStore(Store):
 
     async def refused(self, limit: int) -> list[Link]:
         """Links that join nothing because of a rule, the oldest first."""
-        query = {"refusal": {"$exists": True}, "retired_at": {"$exists": False}}
+        query = {"refusal": {"$exists": True}, "reason": {"$ne": "PERSONA"}, "retired_at": {"$exists": False}}
         return [link_of(document) for document in await self._links.find(query, sort=[("made_at", 1)], limit=limit)]
 
     async def links_by_id(self, ids: Iterable[UUID]) -> dict[UUID, Link]:
@@ -149,7 +149,7 @@ class IdentityStore(Store):
             more = {link.id: link for link in await self.links(new)} if new else {}
             links |= more
             edge = {id for link in more.values() for id in link.profile_ids} - profiles.keys()
-            if len(profiles) > _MOST_AROUND + len(touched):
+            if sum(not one.is_persona for one in profiles.values()) > _MOST_AROUND + len(touched):
                 raise Crowded
         return list(profiles.values()), list(links.values())
 
@@ -202,6 +202,7 @@ def _document(link: Link) -> Document:
         "by": dict(link.by) or None,
         "why": link.why or None,
         "refusal": link.refusal and link.refusal.value,
+        "signed_in_at": link.signed_in_at,
         "retired_at": link.retired_at,
         "retired_by": dict(link.retired_by) or None,
         "retired_why": link.retired_why or None,
@@ -231,6 +232,7 @@ def link_of(document: Document) -> Link:
         by=document.get("by", {}),
         why=document.get("why", ""),
         refusal=Refusal(document["refusal"]) if "refusal" in document else None,
+        signed_in_at=document.get("signed_in_at"),
         retired_at=document.get("retired_at"),
         retired_by=document.get("retired_by", {}),
         retired_why=document.get("retired_why", ""),

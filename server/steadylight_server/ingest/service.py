@@ -2,17 +2,17 @@
 
 1. shape    which actions are well-formed (ingest/shape.py)
 2. may they the key's scope; assurance is capped by what the channel may assert
-3. who      identifiers to profiles, in bulk
+3. who      identifiers to profiles, in bulk; what nobody known did to its persona (ingest/personas.py)
 4. append   insert on the action id; a repetition is a DUPLICATE, another content under the same id a CONFLICT
-5. project  contacts and types; order-free and repeatable
+5. project  contacts, types, traits, links; order-free and repeatable
 6. answer   a verdict for each, and a token
 
 An intent is written before step 4 and deleted after step 5; `finish_old` takes over those that a crash left behind.
 Duplicates are projected again, so that what a crash left half done is whole before anybody is told that it is there.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from operator import itemgetter
 from uuid import UUID
@@ -24,10 +24,11 @@ from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Forbidden
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.mongo import Database
-from steadylight_server.identity.models import Evidence, Home, Identifier, heard
+from steadylight_server.identity.models import PERSONA, Evidence, Home, Identifier, Key, after, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
+from steadylight_server.ingest.personas import Personas
 from steadylight_server.ingest.store import Intent, IntentStore
 from steadylight_server.timeline.models import Action, Outcome, Subject
 from steadylight_server.timeline.service import TimelineService
@@ -67,6 +68,7 @@ class Ingest:
         self._intents = intents
         self._identity = identity
         self._timeline = timeline
+        self._personas = Personas(identity, timeline)
         self._token_secret = token_secret
         self._clock = clock
 
@@ -83,23 +85,44 @@ class Ingest:
         placed = [one if isinstance(one, Refusal) else desk.place(one) for one in inputs]
         drafts = [one for one in placed if isinstance(one, _Draft)]
         async with self._database.session() as session:
-            profiles = await self._profiles(drafts)
+            known = await self._identity.known({draft.home.key for draft in drafts})
+            if moved := await self._moved(desk, drafts, known):
+                drafts = [moved.get(draft.input["id"], draft) for draft in drafts]
+                known = {**known, **await self._identity.known({draft.home.key for draft in moved.values()})}
+            profiles = await self._profiles(drafts, known)
             actions = [desk.action(draft, profile_id) for draft, profile_id in zip(drafts, profiles, strict=True)]
             outcomes, fresh = await self._keep(actions)
             moment = session.moment
         kinds, exceptions = _verdicts(placed, outcomes)
         return Answer(kinds, exceptions, _warnings(fresh, placed, kinds), self._token(moment))
 
-    async def _profiles(self, drafts: Sequence["_Draft"]) -> list[UUID]:
-        """The profile of each draft, in order; made where somebody is seen for the first time.
+    async def _moved(
+        self, desk: "_Desk", drafts: Sequence["_Draft"], known: Mapping[Key, UUID]
+    ) -> dict[UUID, "_Draft"]:
+        """By id, the drafts that go to a persona's leftovers: done after somebody signed in with it."""
+        personas = {draft.home.key: desk.contact(draft) for draft in drafts if draft.home.is_persona}
+        if not personas:
+            return {}
+        times = await self._personas.signed_in(personas, known)
+        for key, at in (signed_in for draft in drafts for signed_in in desk.signed_in(draft)):
+            times[key] = min(at, times.get(key, at))
+        return {
+            draft.input["id"]: draft.moved()
+            for draft in drafts
+            if draft.home.is_persona and draft.at > times.get(draft.home.key, draft.at)
+        }
+
+    async def _profiles(self, drafts: Sequence["_Draft"], known: Mapping[Key, UUID]) -> list[UUID]:
+        """The profile of each draft, in order; made where somebody is seen for the first time. `known` are there.
 
         Nobody is made for the id of an action that is stored already: whatever it says now, it adds nothing.
         """
         homes = {draft.home.key for draft in drafts}
-        strangers = homes - (await self._identity.known(homes)).keys()
+        strangers = homes - known.keys()
         ids = [draft.input["id"] for draft in drafts if draft.home.key in strangers]
         stored = {action.id: action.profile_id async for action in self._timeline.by_ids(ids)}
-        profiles = await self._identity.resolve({draft.home.key for draft in drafts if draft.input["id"] not in stored})
+        new = {draft.home.key for draft in drafts if draft.input["id"] not in stored} - known.keys()
+        profiles = {**known, **await self._identity.resolve(new)}
         return [stored.get(draft.input["id"]) or profiles[draft.home.key] for draft in drafts]
 
     async def finish_old(self) -> int:
@@ -130,8 +153,10 @@ class Ingest:
 
     async def _project(self, actions: Sequence[Action]) -> list[Action]:
         """Brings everything that is made from actions up to these; again is harmless. The first of each new type."""
+        fresh = await self._timeline.project(actions)
         await self._identity.prove([one for action in actions for one in self._evidence(action)])
-        return await self._timeline.project(actions)
+        await self._personas.join(actions)
+        return fresh
 
     def _evidence(self, action: Action) -> Sequence[Evidence]:
         """Whom the action proves to be one customer: a pure function of it, as it is stored."""
@@ -146,11 +171,16 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A well-formed action and the place where it belongs."""
+    """A well-formed action and the place where it belongs; `claimed_at` where the device's clock was off."""
 
     input: ActionInput
     at: datetime
     home: Home
+    claimed_at: datetime | None
+
+    def moved(self) -> "_Draft":
+        """The same, under what is left of its persona."""
+        return replace(self, home=replace(self.home, key=after(self.home.key)))
 
 
 class _Desk:
@@ -185,7 +215,21 @@ class _Desk:
                 "identifiers: none reaches the bar of its kind with a value that stands for somebody. "
                 "Prove one, or give the contact in which it was claimed",
             )
-        return _Draft(action, at, home)
+        return (
+            _Draft(action, in_milliseconds(at + self._skew), home, at) if self._skew else _Draft(action, at, home, None)
+        )
+
+    def contact(self, draft: _Draft) -> tuple[str, str] | None:
+        """The channel and key of the contact whose own persona the draft belongs to; None where the app names one."""
+        contact = draft.input.get("contact")
+        return (self._channel, contact) if contact is not None and draft.home.key.kind == PERSONA else None
+
+    def signed_in(self, draft: _Draft) -> Iterator[tuple[Key, datetime]]:
+        """The personas with which somebody signed in by it, and when."""
+        if draft.home.assurance >= Assurance.LOGIN:
+            contact = draft.input.get("contact")
+            for key in self._kinds.personas(draft.home.claims, channel=self._channel, contact=contact):
+                yield key, draft.at
 
     def action(self, draft: _Draft, profile_id: UUID) -> Action:
         """The action as it will be stored."""
@@ -195,7 +239,7 @@ class _Desk:
             id=given["id"],
             sequence=given["sequence"],
             type=given["type"],
-            at=in_milliseconds(draft.at + self._skew) if self._skew else draft.at,
+            at=draft.at,
             channel=self._channel,
             profile_id=profile_id,
             identifiers=(*draft.home.proven, *draft.home.claims),
@@ -206,9 +250,9 @@ class _Desk:
             journey=given.get("journey"),
             agent=given.get("agent"),
             subject=Subject(subject["kind"], subject["id"]) if subject else None,
-            claimed_at=draft.at if self._skew else None,
+            claimed_at=draft.claimed_at,
             traits=given.get("traits", {}),
-            assurance=draft.home.assurance if "traits" in given else Assurance.CLAIMED,
+            assurance=draft.home.assurance,
         )
 
     def _home(self, action: ActionInput) -> Home | None:

@@ -3,7 +3,9 @@ of actions do not matter.
 
 contacts  _id: made from (profile, channel, key or slot), so that every server makes the same · profile_id: the shard
           key · channel · key?: the channel's name for the contact · slot?: see below · first_at · last_at ·
-          ended?: {order, outcome}, the latest `contact.ended`        index: recent = (profile_id, last_at)
+          ended?: {order, outcome}, the latest `contact.ended` · met?: {at, id, assurance}, the first action of somebody
+          known, where there is a key · signed_in_at?: the first of somebody signed in
+          indexes: recent = (profile_id, last_at); met = (channel, key), of those where somebody known was met
 
 An action without a contact key belongs to the contact from which no gap of GAP parts it. Such contacts are kept in
 slots of GAP: two actions of one slot are never parted by a gap, and neighbouring slots are joined at read time where
@@ -12,16 +14,17 @@ less than a gap lies between the end of the one and the start of the other.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pymongo import IndexModel, UpdateOne
 
+from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document
 from steadylight_server.core.stores import Kept, Store
-from steadylight_server.timeline.models import Action, Contact
+from steadylight_server.timeline.models import Action, Contact, Met
 
 GAP = timedelta(minutes=30)
 # An insert costs a fourth of an upsert, so pieces that this process has not met are inserted, and changed only if they
@@ -36,7 +39,12 @@ class ContactStore(Store):
     """Keeps and reads contacts."""
 
     collections = {"contacts": Kept.PROJECTION}
-    indexes = {"contacts": [IndexModel([("profile_id", 1), ("last_at", -1)], name="recent")]}
+    indexes = {
+        "contacts": [
+            IndexModel([("profile_id", 1), ("last_at", -1)], name="recent"),
+            IndexModel([("channel", 1), ("key", 1)], name="met", partialFilterExpression={"met": {"$exists": True}}),
+        ]
+    }
 
     def __init__(self, database: Database, *, suffix: str = "") -> None:
         super().__init__(database, suffix=suffix)
@@ -68,6 +76,14 @@ class ContactStore(Store):
         ids = [_id((profile_id, channel, key, None)) for profile_id in profile_ids]
         return contacts(await self._contacts.find({"_id": {"$in": ids}, "profile_id": {"$in": list(profile_ids)}}))
 
+    async def met(self, contacts: Collection[tuple[str, str]]) -> list[tuple[tuple[str, str], Met]]:
+        """Whom anybody knew in these contacts, given as (channel, key)."""
+        if not contacts:
+            return []
+        named = [{"channel": channel, "key": key} for channel, key in contacts]
+        found = await self._contacts.find({"$or": named, "met": {"$exists": True}})
+        return [((one["channel"], one["key"]), _met(one)) for one in found]
+
     def _remember(self, places: Iterable[_Place]) -> None:
         self._met.update(dict.fromkeys(places))
         for _ in range(len(self._met) - _MOST_MET):
@@ -86,16 +102,16 @@ def recent_pipeline(profile_ids: Sequence[UUID], limit: int) -> list[Mapping[str
 def contacts(pieces: Iterable[Mapping[str, Any]]) -> list[Contact]:
     """Whole contacts, the latest first, from stored pieces given in any order."""
     whole: list[Document] = []
-    latest: dict[tuple[UUID, str], Document] = {}  # the latest keyless contact of a profile's channel, in `whole`
+    latest: dict[tuple[str, str | None, UUID | None], Document] = {}  # the contact that is under way at each place
     for piece in sorted(pieces, key=lambda one: one["first_at"]):
-        if "key" not in piece:
-            before = latest.get((piece["profile_id"], piece["channel"]))
-            if before is not None and piece["first_at"] - before["last_at"] < GAP:
-                before.update({name: piece[name] for name in ("last_at", "ended") if name in piece})
-                continue
+        # Of a key there is one contact, though who it is may have become clear in the middle of it.
+        place = (piece["channel"], piece.get("key"), None if "key" in piece else piece["profile_id"])
+        before = latest.get(place)
+        if before is not None and ("key" in piece or piece["first_at"] - before["last_at"] < GAP):
+            _append(before, piece)
+            continue
         whole.append({**piece})
-        if "key" not in piece:
-            latest[piece["profile_id"], piece["channel"]] = whole[-1]
+        latest[place] = whole[-1]
     return sorted(map(_contact, whole), key=lambda one: (one.last_at, one.id), reverse=True)
 
 
@@ -112,6 +128,25 @@ def _contact(document: Mapping[str, Any]) -> Contact:
     )
 
 
+def _append(contact: Document, piece: Mapping[str, Any]) -> None:
+    """Takes a later piece into a contact."""
+    contact["last_at"] = max(contact["last_at"], piece["last_at"])
+    endings = [one["ended"] for one in (contact, piece) if "ended" in one]
+    if endings:
+        contact["ended"] = max(endings, key=lambda ending: ending["order"])
+
+
+def _met(document: Mapping[str, Any]) -> Met:
+    first = document["met"]
+    return Met(
+        document["profile_id"],
+        first["at"],
+        first["id"],
+        Assurance[first["assurance"]],
+        document.get("signed_in_at"),
+    )
+
+
 def _slot(action: Action) -> int | None:
     return (action.at - _EPOCH) // GAP if action.contact is None else None
 
@@ -120,6 +155,11 @@ def _extend(piece: Document, action: Action) -> None:
     """Takes one more action into a piece of a contact."""
     piece["first_at"] = min(action.at, piece.get("first_at", action.at))
     piece["last_at"] = max(action.at, piece.get("last_at", action.at))
+    if action.contact is not None and action.assurance > Assurance.CLAIMED:
+        met = {"at": action.at, "id": action.id, "assurance": action.assurance.name}
+        piece["met"] = min(met, piece.get("met", met), key=lambda one: (one["at"], one["id"]))
+        if action.assurance >= Assurance.LOGIN:
+            piece["signed_in_at"] = min(action.at, piece.get("signed_in_at", action.at))
     if action.type == ENDED:
         outcome = action.properties.get("outcome")
         ended = {"order": action.position.packed(), "outcome": None if outcome is None else str(outcome)[:100]}
@@ -138,7 +178,7 @@ def _change(place: _Place, piece: Document) -> UpdateOne:
     """What more actions make of a piece that is stored."""
     made = _document(place, piece)
     latest = {name: made.pop(name) for name in ("last_at", "ended") if name in made}
-    earliest = {"first_at": made.pop("first_at")}
+    earliest = {name: made.pop(name) for name in ("first_at", "met", "signed_in_at") if name in made}
     where = {"_id": made.pop("_id"), "profile_id": made.pop("profile_id")}
     return UpdateOne(where, {"$min": earliest, "$max": latest, "$setOnInsert": made}, upsert=True)
 

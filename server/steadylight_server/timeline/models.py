@@ -47,7 +47,7 @@ class Action(NamedTuple):
     subject: Subject | None = None
     claimed_at: datetime | None = None
     traits: Mapping[str, Any] = MappingProxyType({})
-    assurance: Assurance = Assurance.CLAIMED  # of who it was; kept where there are traits
+    assurance: Assurance = Assurance.CLAIMED  # of who it was; CLAIMED where nobody proved who they are
 
     @property
     def position(self) -> Position:
@@ -108,6 +108,16 @@ class Contact:
     last_at: datetime
     is_ended: bool = False
     outcome: str | None = None
+
+
+class Met(NamedTuple):
+    """Somebody known was met in a contact: their first action in it, and when they first signed in there, if so."""
+
+    profile_id: UUID
+    at: datetime
+    action_id: UUID
+    assurance: Assurance
+    signed_in_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Records actions and reads them back, for the customers that identity names."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from steadylight_server.core.errors import NotFound
 from steadylight_server.core.paging import Page, Window
 from steadylight_server.timeline.contacts import ContactStore, contacts, recent_pipeline
-from steadylight_server.timeline.models import Action, ActionFilter, Contact, Order, Outcome, Trait
+from steadylight_server.timeline.models import Action, ActionFilter, Contact, Met, Order, Outcome, Trait
 from steadylight_server.timeline.store import ActionStore, Appended
 from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
@@ -63,6 +63,10 @@ class TimelineService:
             if not contact.is_ended and at - contact.last_at < OPEN_FOR:
                 return contact
         return None
+
+    async def met(self, contacts: Collection[tuple[str, str]]) -> list[tuple[tuple[str, str], Met]]:
+        """Whom anybody knew in these contacts, given as (channel, key)."""
+        return await self._contacts.met(contacts)
 
     async def traits(self, profile_ids: Sequence[UUID]) -> list[Trait]:
         """What is known of these profiles, by name."""

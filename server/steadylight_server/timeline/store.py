@@ -3,8 +3,8 @@
 actions   _id: action id · profile_id: its home, the shard key · order: 32 bytes that sort as (at, sequence, id) ·
           facets: see below · channel · type · at · sequence · actor · identifiers: [{kind, value, assurance}] ·
           properties · received_at · contact? · journey? · agent? · subject?: {kind, id} ·
-          claimed_at?: what the device's clock said, where `at` was corrected · traits?: {name: value}, and with them
-          assurance?: how sure the channel was of who it was                            index: timeline
+          claimed_at?: what the device's clock said, where `at` was corrected · traits?: {name: value} ·
+          assurance?: of who it was, where anybody proved who they are                  index: timeline
 
 One multikey index, `(profile_id, facets, order)`, serves every combination of filters: `facets` lists, for each
 subset of channel, type and subject, the text that a query for that subset looks for. Every page is thus one run of
@@ -199,7 +199,9 @@ def document(action: Action) -> Document:
     if action.claimed_at is not None:
         made["claimed_at"] = action.claimed_at
     if action.traits:
-        made |= {"traits": action.traits, "assurance": action.assurance.name}
+        made["traits"] = action.traits
+    if action.assurance is not Assurance.CLAIMED:
+        made["assurance"] = action.assurance.name
     return made
 
 

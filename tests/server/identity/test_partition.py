@@ -1,5 +1,6 @@
 """Who is whom is a function of profiles and links, and not of their order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -112,6 +113,22 @@ def test_a_later_decision_brings_together_what_was_parted() -> None:
     assert together(profiles, [parted, link(2, 1, 2, minutes=4, reason=Reason.DECISION)]) == [[1], [2]]
 
 
+def test_a_persona_follows_one_customer_and_never_makes_one_of_two() -> None:
+    profiles = [profile(1, PERSONA), profile(2, "login"), profile(3, "email"), profile(4, "email")]
+    theirs = link(1, 1, 2, reason=Reason.PERSONA)
+    decided = link(2, 1, 3, reason=Reason.DECISION)
+
+    assert together(profiles, [theirs]) == [[1, 2], [3], [4]]
+    assert together(profiles, [theirs, decided]) == [[1, 3], [2], [4]]
+    assert partition(profiles, [theirs, decided], {}).refused == {theirs.id: Refusal.TAKEN}
+    assert together(profiles, [theirs, replace(decided, retired_at=link(9, 1, 2, retired=1).retired_at)]) == [
+        [1, 2],
+        [3],
+        [4],
+    ]
+    assert together(profiles, [theirs, link(3, 2, 3)]) == [[1, 2, 3], [4]]
+
+
 NUMBERS = st.integers(1, 9)
 PROFILES = st.lists(st.sampled_from(["login", "email", "passport", PERSONA]), min_size=9, max_size=9).map(
     lambda kinds: [profile(number, kind) for number, kind in enumerate(kinds, 1)]
@@ -134,8 +151,23 @@ LINKS = st.lists(
 )
 
 
+def fitting(profiles: list[Profile], links: list[Link]) -> list[Link]:
+    """The links, of the reason PERSONA those alone that can be: one for each persona, to somebody known."""
+    personas = {one.id for one in profiles if one.is_persona}
+    fitted: list[Link] = []
+    linked: set[UUID] = set()
+    for one in links:
+        mine = personas & set(one.profile_ids)
+        if one.reason is Reason.PERSONA and (len(mine) != 1 or mine <= linked):
+            one = replace(one, reason=Reason.EVIDENCE)
+        linked |= mine if one.reason is Reason.PERSONA else set()
+        fitted.append(one)
+    return fitted
+
+
 @given(PROFILES, LINKS, st.randoms(use_true_random=False))
 def test_the_order_in_which_they_came_does_not_matter(profiles: list[Profile], links: list[Link], random) -> None:
+    links = fitting(profiles, links)
     other_profiles, other_links = profiles[:], [*links, *links[:3]]
     random.shuffle(other_profiles)
     random.shuffle(other_links)
@@ -148,6 +180,7 @@ def test_the_order_in_which_they_came_does_not_matter(profiles: list[Profile], l
 @given(PROFILES, LINKS)
 def test_the_rules_hold_whatever_is_linked(profiles: list[Profile], links: list[Link]) -> None:
     by_id = {one.id: one for one in profiles}
+    links = fitting(profiles, links)
     outcome = partition(profiles, links, ONE_LOGIN)
 
     for customer_id in set(outcome.customer_ids.values()):
@@ -165,6 +198,7 @@ def test_the_rules_hold_whatever_is_linked(profiles: list[Profile], links: list[
 def test_what_a_decision_joined_is_as_before_when_it_is_taken_back(
     profiles: list[Profile], links: list[Link], one: int, other: int
 ) -> None:
+    links = fitting(profiles, links)
     before = partition(profiles, links, ONE_LOGIN)
     if before.customer_ids[UUID(int=one)] == before.customer_ids[UUID(int=other)]:
         return

@@ -94,6 +94,8 @@ async def test_an_action_is_stored_as_it_was_sent(house: Slices) -> None:
         "agent": "a.singh",
         "subject": ("plan", "fibre"),
         "claimed_at": None,
+        "traits": {},
+        "assurance": Assurance.LOGIN,
     }
     (contact,) = await house.documents("contacts", profile_id=customer.id)
     assert (contact["key"], contact["first_at"], contact["last_at"]) == ("visit-1", at, at)

@@ -17,7 +17,7 @@ from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import Conflict, NotFound
 from steadylight_server.identity.kinds import Kinds
 from steadylight_server.identity.models import Evidence, Joining, Key, Link, LinkOrder, Profile, Reason, Refusal
-from steadylight_server.identity.partition import partition
+from steadylight_server.identity.partition import Partition, partition
 from steadylight_server.identity.store import Crowded, IdentityStore
 
 # Pairs in one transaction: more lock each other out, fewer cost a round trip each.
@@ -49,14 +49,15 @@ class Links:
         return await self._store.link(id)
 
     async def refusal(self, one: UUID, other: UUID) -> Refusal | None:
-        """The rule that a decision to join the customers of these two profiles would break, if any."""
+        """The rule that a decision to join the customers of these two profiles, whole, would break, if any."""
         at = self._clock()
         trial = Link(uuid4(), _pair(one, other), Reason.DECISION, Assurance.IN_PERSON, at, at)
         try:
             profiles, links = await self._store.around(trial.profile_ids)
         except Crowded:
             return Refusal.TOO_MANY_PROFILES
-        return partition(profiles, [*links, trial], self._kinds.most).refused.get(trial.id)
+        links = [*links, trial]
+        return _breaks(trial, profiles, links, partition(profiles, links, self._kinds.most))
 
     @staticmethod
     def words(refusal: Refusal) -> str:
@@ -119,7 +120,7 @@ class Links:
             profiles: Sequence[Profile], links: Sequence[Link]
         ) -> tuple[Mapping[UUID, UUID], Mapping[UUID, Refusal]]:
             outcome = partition(profiles, links, self._kinds.most)
-            if refusal := outcome.refused.get(id):
+            if refusal := _breaks(link, profiles, links, outcome):
                 raise Conflict(_WHY_NOT[refusal])
             return outcome.customer_ids, outcome.refused
 
@@ -250,6 +251,22 @@ class Links:
     def _proven(self, pair: tuple[UUID, UUID], one: Evidence) -> Link:
         at = self._clock()
         return Link(_id(pair), pair, Reason.EVIDENCE, one.assurance, one.at, at, action_id=one.action_id)
+
+
+def _breaks(decision: Link, profiles: Sequence[Profile], links: Sequence[Link], outcome: Partition) -> Refusal | None:
+    """The rule that keeps the two customers from being one, whole: a decision comes before all evidence, and must not
+    tear off either what it was made of. `profiles` are as they were before it.
+    """
+    if refusal := outcome.refused.get(decision.id):
+        return refusal
+    were = {profile.customer_id for profile in profiles if profile.id in decision.profile_ids}
+    whole = {profile.id for profile in profiles if profile.customer_id in were}
+    if len({outcome.customer_ids[id] for id in whole}) == 1:
+        return None
+    torn = [
+        link for link in links if link.is_active and link.id in outcome.refused and whole.issuperset(link.profile_ids)
+    ]
+    return outcome.refused[min(torn, key=lambda link: link.order).id]
 
 
 _CROWDED = "So much is linked around it that it cannot be worked out at once. Block what many people share."

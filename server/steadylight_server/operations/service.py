@@ -34,7 +34,7 @@ class Operations:
     async def preview(self, one: Customer, other: Customer) -> Preview:
         """What merging them would make. Changes nothing. Raises Invalid where they are one already."""
         _must_be_two(one, other)
-        refusal = await self._identity.links.refusal(one.id, other.id)
+        refusal = await self._identity.links.refusal(*await self._pair(one, other))
         return Preview(sorted((*one.profiles, *other.profiles), key=lambda profile: profile.age), refusal)
 
     async def merge(self, viewer: Viewer, one: Customer, other: Customer, *, id: UUID, why: str) -> Link:
@@ -43,20 +43,33 @@ class Operations:
         before = await self._identity.links.one(id)
         if before is None:
             _must_be_two(one, other)
-            if refusal := await self._identity.links.refusal(one.id, other.id):
+            if refusal := await self._identity.links.refusal(*await self._pair(one, other)):
                 raise Conflict(self._identity.links.words(refusal))
         elif not _is_of(before, one, other):
             raise Conflict("This operation id was used for something else.")
         # Audited once it is known that it can be: what was refused was not done.
         await self._note(viewer, "customer.merged", [one.id, other.id], id, why)
-        pair = before.profile_ids if before else (one.id, other.id)
+        pair = before.profile_ids if before else await self._pair(one, other)
         return await self._identity.links.decide(pair, id=id, by=viewer.described(), why=why)
 
     async def unlink(self, viewer: Viewer, link: Link, *, id: UUID, why: str) -> Link:
         """Takes a link back: its two profiles are two customers, whatever comes. Again is harmless."""
         self._check(why)
-        await self._note(viewer, "customer.unlinked", link.profile_ids, id, why)
+        people = [(await self._identity.customer(one)).id for one in link.profile_ids]
+        # By both names: what they are called now, and what each is called once they are two.
+        await self._note(viewer, "customer.unlinked", list(dict.fromkeys([*people, *link.profile_ids])), id, why)
         return await self._identity.links.retire(link.id, by=viewer.described(), why=why)
+
+    async def _pair(self, one: Customer, other: Customer) -> tuple[UUID, UUID]:
+        """The two profiles on which is decided: those that somebody parted, else the longest known of each.
+
+        A persona is no side of it unless there is nothing else: it follows whom it belongs to.
+        """
+        links = await self._identity.links.of(one.profile_ids)
+        parted = [link for link in links if link.retired_at is not None and _is_of(link, one, other)]
+        if parted:
+            return max(parted, key=lambda link: (link.retired_at, link.id)).profile_ids
+        return _face(one).id, _face(other).id
 
     async def _note(self, viewer: Viewer, deed: str, whom: Sequence[UUID], id: UUID, why: str) -> None:
         named = [f"cus_{one.hex}" for one in whom]
@@ -71,6 +84,10 @@ class Operations:
 def _must_be_two(one: Customer, other: Customer) -> None:
     if one.id == other.id:
         raise Invalid("These are one customer already.")
+
+
+def _face(customer: Customer) -> Profile:
+    return next((profile for profile in customer.profiles if not profile.is_persona), customer.profiles[0])
 
 
 def _is_of(link: Link, one: Customer, other: Customer) -> bool:

@@ -40,6 +40,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """Where no server has set up the logs, structlog would paint a traceback with all variables: seconds for each."""
+    structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
+
+
 @pytest.fixture(autouse=True)
 def _logged_as_by_default() -> None:
     """A server that ran in this process has set the level of all logs; the next test expects Python's own."""

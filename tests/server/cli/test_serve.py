@@ -102,7 +102,7 @@ def test_workers_end_with_the_process_that_started_them(start: Start, environmen
     server.process.wait()
 
     port = int(url.rpartition(":")[2])
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while True:
         try:
             socket.create_server(("127.0.0.1", port)).close()

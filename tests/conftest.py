@@ -1,14 +1,19 @@
 """A real MongoDB for the whole session, and real servers on it, on loopback or a Unix socket only."""
 
 import logging
+import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import anyio
+import coverage
 import httpx
 import pymongo
 import pytest
@@ -27,11 +32,36 @@ from steadylight_server.core.mongo import Database
 from tests.factories import BY
 
 SHARED = Path(__file__).parents[2] / "shared"
+# Bytes; a worker's database comes to a tenth, and containers have 64 MB where nothing else was asked for.
+ROOM_IN_MEMORY = 4 << 30
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def unmeasured() -> Iterator[None]:
+    """For tests that do at length what others have done already: coverage rests, in the processes they start as well.
+
+    Measuring doubles the time of what is measured, and theirs would add no line.
+    """
+    measuring = coverage.Coverage.current()
+    if measuring is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG")  # by which coverage's `patch = subprocess` tells children to measure
+        measuring.stop()
+        yield
+        measuring.start()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """Where no server has set up the logs, structlog would paint a traceback with all variables: seconds for each."""
+    structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +72,35 @@ def _logged_as_by_default() -> None:
 
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
-    """A real database, with mongod's own test commands, so that a test can make it fail."""
-    directory = tmp_path_factory.mktemp("mongod")
-    with EmbeddedDatabase.start(directory, parameters={"enableTestCommands": "1"}) as database:
+    """A real database, with mongod's own test commands, so that a test can make it fail.
+
+    It keeps nothing safe: what must survive a crash is tested on databases that a test starts for itself.
+    """
+    with (
+        _fast_folder(tmp_path_factory) as directory,
+        EmbeddedDatabase.start(directory, parameters={"enableTestCommands": "1"}) as database,
+    ):
+        _forget_the_journal(database)
         yield database
+
+
+@contextmanager
+def _fast_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In memory where there is room: a database of one's own, with its indexes, is some fifty files that are synced."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= ROOM_IN_MEMORY:
+        with tempfile.TemporaryDirectory(prefix="steadylight-", dir=memory) as folder:
+            yield Path(folder)
+    else:
+        yield tmp_path_factory.mktemp("mongod")
+
+
+def _forget_the_journal(mongod: EmbeddedDatabase) -> None:
+    """A majority's acknowledgement no longer waits for the disk, which is half of the cost of a write."""
+    with pymongo.MongoClient[dict[str, Any]](mongod.uri) as client:
+        config = client.admin.command("replSetGetConfig")["config"]
+        config |= {"version": config["version"] + 1, "writeConcernMajorityJournalDefault": False}
+        client.admin.command("replSetReconfig", config)
 
 
 class LiveServer:
@@ -81,7 +136,8 @@ class LiveServer:
         """The whole answer to one request, as JSON."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         body = {"query": query, "variables": variables or {}}
-        response = httpx.post(f"{self.url}/graphql", json=body, headers=headers, timeout=20)
+        # Without the certificates, which take a twentieth of a second to load.
+        response = httpx.post(f"{self.url}/graphql", json=body, headers=headers, timeout=20, verify=False)
         answer: dict[str, Any] = response.json()
         return answer
 

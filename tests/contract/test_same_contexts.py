@@ -406,7 +406,7 @@ async def test_what_was_recorded_under_a_refused_key_is_kept_until_it_is_repaire
     assert refused == []
     assert light.stats().stored == 0
     with pytest.raises(Unauthenticated):
-        await done(contact.context(within=0.2))
+        await done(contact.context(within=1))
 
 
 async def test_what_is_recorded_badly_is_told_of_and_holds_up_nobody(house: House, name: str) -> None:

@@ -53,7 +53,7 @@ class Player:
     key: str
     admin_key: str
     schema: graphql.GraphQLSchema
-    seconds: float = 60
+    seconds: float = 150
     _groups: list[int] = field(default_factory=list)
 
     def play(self, block: Block) -> None:

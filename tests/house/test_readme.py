@@ -17,6 +17,7 @@ READMES = sorted(
     for folder in (".", "sdk", "server", "schema", "examples", "tests")
     for file in (ROOT / folder).glob("README.md" if folder == "." else "**/README.md")
 )
+pytestmark = pytest.mark.usefixtures("unmeasured")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 
 
@@ -89,7 +90,7 @@ def test_there_is_a_readme_to_play() -> None:
     assert ROOT / "README.md" in READMES
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", READMES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_every_block_of_a_readme_runs(file: Path, server: Any, tmp_path: Path) -> None:
     schema = graphql.build_schema(contract.SCHEMA.read_text())

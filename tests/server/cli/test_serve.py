@@ -102,7 +102,7 @@ def test_workers_end_with_the_process_that_started_them(start: Start, environmen
     server.process.wait()
 
     port = int(url.rpartition(":")[2])
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while True:
         try:
             socket.create_server(("127.0.0.1", port)).close()
@@ -129,15 +129,24 @@ def test_a_database_that_cannot_be_used_is_said(start: Start) -> None:
     assert said.startswith("Error: The database cannot be used: Invalid URI scheme")
 
 
+# At the import, not at each start of Python: uvicorn takes a worker for dead that does not speak within 5 seconds.
+_PLANTED = """
+from importlib.machinery import SourceFileLoader
+load = SourceFileLoader.exec_module
+def fail(*_): raise RuntimeError("planted")
+def load_and_plant(loader, module):
+    load(loader, module)
+    if module.__name__ == "steadylight_server.app":
+        module.{name} = fail
+SourceFileLoader.exec_module = load_and_plant
+"""
+
+
 @pytest.mark.parametrize(("workers", "fails"), [(1, "open_services"), (2, "open_services"), (2, "schema")])
 def test_an_application_that_cannot_start_ends_the_server(
     workers: int, fails: str, start: Start, environment: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import steadylight_server.app\n"
-        "def fail(*_): raise RuntimeError('planted')\n"
-        f"steadylight_server.app.{fails} = fail\n"
-    )
+    (tmp_path / "sitecustomize.py").write_text(_PLANTED.format(name=fails))
     path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
 
     code, said = start("serve", "--port", 0, "--workers", workers, PYTHONPATH=path).wait()

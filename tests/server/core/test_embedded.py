@@ -181,7 +181,7 @@ def test_a_killed_owner_takes_its_mongod_along(tmp_path: Path, own: Callable[...
 
     owner.kill()
 
-    wait_for(lambda: has_ended(owner.mongod), seconds=2.0)
+    wait_for(lambda: has_ended(owner.mongod))
     assert running(tmp_path) is None
 
 

@@ -175,7 +175,7 @@ class Memory:
             "customer": self._customers.setdefault(family[0], f"cus_{uuid.uuid4().hex}") if known else None,
             "assurance": seen.assurance,
             "identifiers": [{"kind": home[0], "value": home[1]} for home in family if len(home) == 2],
-            "claims": [each.model_dump(mode="json") for each in seen.claims],
+            "claims": [each.model_dump(mode="json") for each in seen.claims if each.kind != "persona"],
             "actions": [_shown(each) for each in actions[:recent]],
             "contacts": _contacts(actions),
             "at": rfc3339(self._now()),

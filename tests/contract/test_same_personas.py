@@ -55,7 +55,7 @@ async def test_what_an_app_s_persona_did_in_several_visits_is_theirs_who_signs_i
     contact.identify(login=name, assurance="LOGIN")
     known = await done(contact.context(within=5))
 
-    assert (before.customer, types(before)) == (None, ["plan.viewed"] * 2)
+    assert (before.customer, before.claims, types(before)) == (None, (), ["plan.viewed"] * 2)
     assert types(known) == ["plan.viewed", "plan.viewed", "contact.identified"]
     assert [each.kind for each in known.identifiers] == ["login"]
     assert {each.key for each in known.contacts} == {f"{name}-{day}" for day in ("monday", "tuesday", "wednesday")}

@@ -11,7 +11,7 @@ from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import Forbidden, Invalid
 from steadylight_server.core.mongo import Database
 from steadylight_server.core.paging import MAX_PAGE
-from steadylight_server.identity.models import MOST_IDENTIFIERS, Identifier, heard
+from steadylight_server.identity.models import MOST_IDENTIFIERS, NAMED, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.timeline.models import Action, Contact
 from steadylight_server.timeline.service import TimelineService
@@ -76,7 +76,7 @@ class ContextService:
         return Context(
             customer=customer,
             assurance=home.assurance if home else Assurance.CLAIMED,
-            claims=home.claims if home else known,
+            claims=[one for one in (home.claims if home else known) if one.kind != NAMED],
             actions=actions,
             contacts=contacts,
             at=self._clock(),

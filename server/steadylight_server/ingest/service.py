@@ -86,9 +86,7 @@ class Ingest:
         drafts = [one for one in placed if isinstance(one, _Draft)]
         async with self._database.session() as session:
             known = await self._identity.known({draft.home.key for draft in drafts})
-            if moved := await self._moved(desk, drafts, known):
-                drafts = [moved.get(draft.input["id"], draft) for draft in drafts]
-                known = {**known, **await self._identity.known({draft.home.key for draft in moved.values()})}
+            drafts = await self._placed(desk, drafts, known)
             profiles = await self._profiles(drafts, known)
             actions = [desk.action(draft, profile_id) for draft, profile_id in zip(drafts, profiles, strict=True)]
             outcomes, fresh = await self._keep(actions)
@@ -96,21 +94,23 @@ class Ingest:
         kinds, exceptions = _verdicts(placed, outcomes)
         return Answer(kinds, exceptions, _warnings(fresh, placed, kinds), self._token(moment))
 
-    async def _moved(
-        self, desk: "_Desk", drafts: Sequence["_Draft"], known: Mapping[Key, UUID]
-    ) -> dict[UUID, "_Draft"]:
-        """By id, the drafts that go to a persona's leftovers: done after somebody signed in with it."""
+    async def _placed(self, desk: "_Desk", drafts: list["_Draft"], known: dict[Key, UUID]) -> list["_Draft"]:
+        """The drafts, in order; what was done under a persona after somebody signed in with it goes to its leftovers.
+
+        The profiles of leftovers that are there are added to `known`.
+        """
         personas = {draft.home.key: desk.contact(draft) for draft in drafts if draft.home.is_persona}
         if not personas:
-            return {}
+            return drafts
         times = await self._personas.signed_in(personas, known)
         for key, at in (signed_in for draft in drafts for signed_in in desk.signed_in(draft)):
             times[key] = min(at, times.get(key, at))
-        return {
-            draft.input["id"]: draft.moved()
+        placed = [
+            draft.moved() if draft.home.is_persona and draft.at > times.get(draft.home.key, draft.at) else draft
             for draft in drafts
-            if draft.home.is_persona and draft.at > times.get(draft.home.key, draft.at)
-        }
+        ]
+        known |= await self._identity.known({draft.home.key for draft in placed} - known.keys() - personas.keys())
+        return placed
 
     async def _profiles(self, drafts: Sequence["_Draft"], known: Mapping[Key, UUID]) -> list[UUID]:
         """The profile of each draft, in order; made where somebody is seen for the first time. `known` are there.

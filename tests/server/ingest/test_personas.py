@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -163,3 +163,16 @@ async def test_the_contacts_of_the_unknown_are_found_by_their_index(house: Slice
     assert of_contacts
     assert all("IXSCAN { channel: 1, key: 1 }" in one["planSummary"] for one in of_contacts)
     assert all(one["keysExamined"] <= 2 * one["nreturned"] + 5 for one in of_contacts)
+
+
+async def test_of_one_id_told_twice_in_a_batch_the_first_is_kept_wherever_they_go(house: Slices) -> None:
+    who, visit = login(name()), name()
+    first = did(3, contact=visit, type="page.viewed")
+    await house.ingest.record(WEB, batch(did(1, who, contact=visit)))
+
+    answer = await house.ingest.record(WEB, batch(first, {**first, "type": "plan.viewed"}))
+
+    (stored,) = await house.documents("actions", _id=UUID(first["id"]))
+    assert [(one.index, one.code) for one in answer.exceptions] == [(1, "CONFLICT")]
+    assert stored["type"] == "page.viewed"
+    assert stored["profile_id"] not in (await customer(house, who)).profile_ids

@@ -50,6 +50,7 @@ _shown(
     {
         Reason.DECISION: "An employee said so.",
         Reason.EVIDENCE: "One action proved both.",
+        Reason.IMPORT: "One record of another system holds both.",
     },
 )
 _shown(

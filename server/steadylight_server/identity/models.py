@@ -30,6 +30,9 @@ class Key(NamedTuple):
 MOST_IDENTIFIERS = 10
 MOST_VALUE = 256  # characters
 
+# The kind of a row of another system, as `crm#4711`.
+RECORD = "record"
+
 # The kind under which a contact's claims are kept: nobody can assert it, since no declared kind has a colon.
 PERSONA = "contact:persona"
 
@@ -47,6 +50,14 @@ def heard(viewer: Viewer, asserted: Sequence[Identifier]) -> list[Identifier]:
 LinkOrder = tuple[bool, int, datetime, UUID]
 
 
+class Reason(StrEnum):
+    """Why two profiles are one customer."""
+
+    DECISION = "DECISION"  # an employee said so
+    EVIDENCE = "EVIDENCE"  # one action proved both
+    IMPORT = "IMPORT"  # one record of another system holds both
+
+
 class Evidence(NamedTuple):
     """One action proved both: the key where it belongs, first, and another. `assurance` is the lesser of the two."""
 
@@ -54,6 +65,7 @@ class Evidence(NamedTuple):
     assurance: Assurance
     at: datetime
     action_id: UUID
+    reason: Reason = Reason.EVIDENCE
 
     @property
     def order(self) -> LinkOrder:
@@ -74,10 +86,11 @@ class Home:
     claims: Sequence[Identifier]
     blocked: Sequence[Identifier] = ()
 
-    def evidence(self, at: datetime, action_id: UUID) -> list[Evidence]:
+    def evidence(self, at: datetime, action_id: UUID, reason: Reason = Reason.EVIDENCE) -> list[Evidence]:
         """That the other proven identifiers are of the same customer as the one where the action belongs."""
+        sure = self.proven[0].assurance
         return [
-            Evidence((self.key, Key(one.kind, one.value)), min(self.proven[0].assurance, one.assurance), at, action_id)
+            Evidence((self.key, Key(one.kind, one.value)), min(sure, one.assurance), at, action_id, reason)
             for one in self.proven[1:]
             if (one.kind, one.value) != self.key
         ]
@@ -106,13 +119,6 @@ class Profile:
     def is_persona(self) -> bool:
         """Whether it stands for a contact whose customer is not known."""
         return self.key.kind == PERSONA
-
-
-class Reason(StrEnum):
-    """Why two profiles are one customer."""
-
-    DECISION = "DECISION"  # an employee said so
-    EVIDENCE = "EVIDENCE"  # one action proved both
 
 
 class Refusal(StrEnum):

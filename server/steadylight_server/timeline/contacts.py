@@ -5,9 +5,9 @@ contacts  _id: made from (profile, channel, key or slot), so that every server m
           key · channel · key?: the channel's name for the contact · slot?: see below · first_at · last_at ·
           ended?: {order, outcome}, the latest `contact.ended`        index: recent = (profile_id, last_at)
 
-An action without a contact key belongs to the contact from which no gap of GAP parts it. Such contacts are kept in
-slots of GAP: two actions of one slot are never parted by a gap, and neighbouring slots are joined at read time where
-less than a gap lies between the end of the one and the start of the other.
+What an import brought is no contact. Another action without a contact key belongs to the contact from which no gap of
+GAP parts it. Such contacts are kept in slots of GAP: two actions of one slot are never parted by a gap, and adjacent
+slots are joined at read time where less than a gap lies between the end of the one and the start of the other.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from pymongo import IndexModel, UpdateOne
 
 from steadylight_server.core.mongo import Database, Document
 from steadylight_server.core.stores import Kept, Store
-from steadylight_server.timeline.models import Action, Contact
+from steadylight_server.timeline.models import IMPORTED, Action, Contact
 
 GAP = timedelta(minutes=30)
 # An insert costs a fourth of an upsert, so pieces that this process has not met are inserted, and changed only if they
@@ -52,6 +52,8 @@ class ContactStore(Store):
         """Takes the actions into account; doing so again changes nothing."""
         pieces: dict[_Place, Document] = {}
         for action in actions:
+            if action.type == IMPORTED:
+                continue
             place = (action.profile_id, action.channel, action.contact, _slot(action))
             _extend(pieces.setdefault(place, {}), action)
         met = {place: piece for place, piece in pieces.items() if place in self._met}

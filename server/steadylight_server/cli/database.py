@@ -78,7 +78,10 @@ async def blueprints(settings: Settings) -> "AsyncIterator[BlueprintService]":
 async def services(settings: Settings) -> "AsyncIterator[Services]":
     """All that a server has, its workers running, in the database of the settings, as `access`."""
     from steadylight_server.app import database_uri, open_services
+    from steadylight_server.core import logs
 
+    # Errors alone, and on stderr: what the workers say would be mixed with the command's own lines.
+    logs.configure("error", settings.log_format)
     with database_uri(settings, join=True) as uri:
         async with opened(settings, uri, with_indexes=False):
             pass  # it answers

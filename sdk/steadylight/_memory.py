@@ -208,6 +208,8 @@ def _contacts(actions: Sequence[RecordedAction]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     open_ones: dict[tuple[str, str | None], dict[str, Any]] = {}
     for action in reversed(actions):
+        if action.type == "customer.imported":
+            continue
         who = (action.channel, action.contact)
         contact = open_ones.get(who)
         if contact is None or (action.contact is None and action.at - contact["last_at"] >= _GAP):

@@ -157,6 +157,7 @@ class _Rule(NamedTuple):
 
 
 _KINDS = {
+    "record": _Rule(Assurance.LOGIN, 5),
     "login": _Rule(Assurance.OTP, 10),
     "customer-number": _Rule(Assurance.KNOWLEDGE, 20),
     "account": _Rule(Assurance.KNOWLEDGE, 30),

@@ -17,6 +17,7 @@ from jsonschema.validators import extend  # type: ignore[import-untyped]
 from steadylight._operations import FETCH_CONTEXT, RECORD_ACTIONS
 from steadylight_server.blueprint.document import read
 from steadylight_server.core.errors import Invalid
+from steadylight_server.imports.models import read_map
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import (
     DEEPEST_PROPERTIES,
@@ -29,8 +30,10 @@ from tests.conftest import LiveServer
 from tests.factories import action, batch, login
 
 FOLDER = Path(__file__).parents[2] / "schema"
-NAMES = ("actions", "verdicts", "context", "blueprint")
-BLUEPRINTS = sorted((FOLDER.parent / "examples").glob("**/*.yaml"))
+NAMES = ("actions", "verdicts", "context", "blueprint", "import")
+EXAMPLES = FOLDER.parent / "examples"
+MAPS = sorted(EXAMPLES.glob("**/*.map.yaml"))
+BLUEPRINTS = sorted({*EXAMPLES.glob("**/*.yaml")} - {*MAPS})
 
 formats = FormatChecker(())
 
@@ -216,6 +219,51 @@ def test_a_blueprint_is_one_for_the_server_exactly_if_it_is_for_the_schema(text:
         taken = False
 
     assert (validator("blueprint").is_valid(yaml.safe_load(text)), taken) == (good, good)
+
+
+@pytest.mark.parametrize("file", MAPS, ids=lambda file: file.name)
+def test_every_example_of_a_map_is_one(file: Path) -> None:
+    validator("import").validate(yaml.safe_load(file.read_text()))
+
+    assert read_map(file.read_text()).source
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("{source: crm, key: id}", True),
+        ("{source: crm, key: [branch, id]}", True),
+        ("{source: crm, key: []}", False),
+        ("{source: crm, key: {a: b}}", False),
+        ("{source: CRM, key: id}", False),
+        ("{key: id}", False),
+        ("{source: crm, key: id, colour: red}", False),
+        ("{source: crm, key: id, identifiers: [{kind: email, column: mail, assurance: OTP}]}", True),
+        ("{source: crm, key: id, identifiers: [{kind: person, columns: [a, b], assurance: OTP}]}", True),
+        ("{source: crm, key: id, identifiers: [{kind: person, columns: [a], assurance: OTP}]}", False),
+        ("{source: crm, key: id, identifiers: [{kind: email, column: mail}]}", False),
+        ("{source: crm, key: id, identifiers: [{kind: Email, column: mail, assurance: OTP}]}", False),
+        ("{source: crm, key: id, identifiers: [{kind: email, assurance: OTP}]}", False),
+        ("{source: crm, key: id, identifiers: [{kind: x, column: a, columns: [a, b], assurance: OTP}]}", False),
+        ("{source: crm, key: id, traits: [a, b]}", True),
+        ("{source: crm, key: id, traits: [a, a]}", False),
+        ("{source: crm, key: id, traits: [a b]}", False),
+        ("{source: crm, key: id, traits: {city: town, born: {column: dob, type: date}}}", True),
+        ("{source: crm, key: id, traits: {a city: town}}", False),
+        ("{source: crm, key: id, traits: {born: {type: date}}}", False),
+        ("{source: crm, key: id, traits: {born: {column: dob, type: day}}}", False),
+        ("{source: crm, key: id, at: changed, revision: 2}", True),
+        ("{source: crm, key: id, revision: -1}", False),
+    ],
+)
+def test_a_map_is_one_for_the_server_exactly_if_it_is_for_the_schema(text: str, good: bool) -> None:
+    try:
+        read_map(text)
+        taken = True
+    except Invalid:
+        taken = False
+
+    assert (validator("import").is_valid(yaml.safe_load(text)), taken) == (good, good)
 
 
 def test_what_the_server_answers_is_as_described(server: LiveServer) -> None:

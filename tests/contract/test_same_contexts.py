@@ -117,6 +117,7 @@ async def test_a_context_holds_the_newest_20_unless_told_otherwise(house: House,
 async def test_a_kind_counts_from_its_bar_on(house: House, name: str) -> None:
     desk = house.connect("desk", "ASSISTED")
     bars = {
+        "record": ("LOGIN", "OTP"),
         "login": ("OTP", "KNOWLEDGE"),
         "customer-number": ("KNOWLEDGE", "CALLER_ID"),
         "account": ("KNOWLEDGE", "CALLER_ID"),
@@ -341,6 +342,16 @@ async def test_contacts_without_a_key_are_parted_by_half_an_hour(house: House, n
         (None, times[3], times[3]),
         (None, times[0], times[2]),
     ]
+
+
+async def test_what_an_import_brought_is_no_contact(house: House, name: str) -> None:
+    light = house.connect()
+    await done(light.deliver([action(login(name), type="customer.imported", at=at(hours=2)), action(login(name))]))
+
+    context = await seen(light, login=name, assurance="LOGIN")
+
+    assert [each.type for each in context.actions] == ["plan.viewed", "customer.imported"]
+    assert [each.first_at for each in context.contacts] == [context.actions[0].at]
 
 
 async def test_a_context_holds_the_latest_10_contacts(house: House, name: str) -> None:

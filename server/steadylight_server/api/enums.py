@@ -51,6 +51,7 @@ _shown(
         Reason.DECISION: "An employee said so.",
         Reason.EVIDENCE: "One action proved both.",
         Reason.PERSONA: "The one is what the other did before it was known who they are.",
+        Reason.IMPORT: "One record of another system holds both.",
     },
 )
 _shown(

@@ -63,7 +63,7 @@ class Link:
     def at(self) -> datetime:
         return self.link.at
 
-    @strawberry.field(description="The action that proved both, where the reason is EVIDENCE.")
+    @strawberry.field(description="The action that proved both, where the reason is EVIDENCE or IMPORT.")
     def action_id(self) -> strawberry.ID | None:
         return nodes.shown(nodes.ACTION, self.link.action_id) if self.link.action_id else None
 

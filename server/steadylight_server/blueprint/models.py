@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
-from steadylight_server.access.models import HIGHEST_ASSURANCE, Channel, ChannelKind
+from steadylight_server.access.models import HIGHEST_ASSURANCE, Channel, ChannelKind, ChannelName
+from steadylight_server.core import document
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.kinds import DECLARED, UNDECLARED_BAR, Kind, undeclared
 from steadylight_server.identity.values import Normaliser
@@ -44,7 +45,6 @@ Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterV
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_region)]
 # Not CLAIMED: whoever says that they are somebody would be.
 BarName = Literal["CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]
-ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
 
 
 class _Closed(BaseModel):
@@ -194,19 +194,5 @@ class Version(_Closed):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the document, without what pydantic says for programs only."""
-
-    def plain(part: Any) -> Any:
-        if isinstance(part, list):
-            return [plain(one) for one in part]
-        if not isinstance(part, dict):
-            return part
-        kept = {name: plain(one) for name, one in part.items() if name != "title" and (name, one) != ("default", None)}
-        return kept | ({"additionalProperties": False} if "patternProperties" in part else {})
-
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:steadylight:blueprint",
-        "title": "Blueprint",
-        **plain(Blueprint.model_json_schema()),
-    }
+    """The JSON Schema of the document."""
+    return document.json_schema(Blueprint, id="blueprint", title="Blueprint")

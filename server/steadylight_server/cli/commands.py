@@ -12,6 +12,7 @@ from steadylight_server.cli import (
     channels,
     doctor,
     facts,
+    imports,
     indexes,
     keys,
     links,
@@ -54,6 +55,7 @@ for noun in (serve, blueprints, replay, facts, indexes, rebuild, doctor):
     noun.add_to(program)
 program.add_typer(channels.group, name="channel")
 program.add_typer(blueprints.group, name="blueprint")
+program.add_typer(imports.group, name="import")
 program.add_typer(keys.group, name="key")
 program.add_typer(links.admin, name="admin")
 program.add_typer(links.agent, name="agent")

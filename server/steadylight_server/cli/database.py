@@ -10,6 +10,7 @@ from steadylight_server.core.errors import Unavailable
 
 if TYPE_CHECKING:
     from steadylight_server.access.service import AccessService
+    from steadylight_server.api.info import Services
     from steadylight_server.app import Stores
     from steadylight_server.blueprint.service import BlueprintService
     from steadylight_server.core.mongo import Database
@@ -71,6 +72,21 @@ async def blueprints(settings: Settings) -> "AsyncIterator[BlueprintService]":
             audit = Audit(stores.audit)
             access = AccessService(stores.access, audit)
             yield BlueprintService(stores.blueprints, access, audit, has_identifiers=has_identifiers)
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> "AsyncIterator[Services]":
+    """All that a server has, its workers running, in the database of the settings, as `access`."""
+    from steadylight_server.app import database_uri, open_services
+    from steadylight_server.core import logs
+
+    # Errors alone, and on stderr: what the workers say would be mixed with the command's own lines.
+    logs.configure("error", settings.log_format)
+    with database_uri(settings, join=True) as uri:
+        async with opened(settings, uri, with_indexes=False):
+            pass  # it answers
+        async with open_services(settings, uri) as opened_services:
+            yield opened_services
 
 
 def _refusal(error: Exception) -> Exception:

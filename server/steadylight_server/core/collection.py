@@ -19,7 +19,7 @@ from pymongo.errors import (
     WriteConcernError,
     WTimeoutError,
 )
-from pymongo.operations import UpdateOne
+from pymongo.operations import ReplaceOne, UpdateOne
 from pymongo.results import InsertManyResult
 
 from steadylight_server.core.errors import Unavailable
@@ -145,8 +145,8 @@ class Collection:
                 query, change, upsert=upsert, return_document=True, session=CURRENT.get()
             )
 
-    async def bulk_write(self, changes: Sequence[UpdateOne]) -> None:
-        """Applies the updates in no order, in one round trip."""
+    async def bulk_write(self, changes: Sequence[UpdateOne | ReplaceOne[Document]]) -> None:
+        """Applies the changes in no order, in one round trip."""
         with translated():
             await self._of.bulk_write(changes, ordered=False, session=CURRENT.get())
 

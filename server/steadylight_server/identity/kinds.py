@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.identity.models import APP_PERSONA, NAMED, PERSONA, Home, Identifier, Key
+from steadylight_server.identity.models import APP_PERSONA, NAMED, PERSONA, RECORD, Home, Identifier, Key
 from steadylight_server.identity.values import Normaliser, Reading, Values
 
 
@@ -50,6 +50,8 @@ class Kind:
 
 
 DECLARED = (
+    # Before all others: what an import says of somebody stays with its own row, and hangs together only through it.
+    Kind(RECORD, Assurance.LOGIN, 5),
     Kind("login", Assurance.OTP, 10, most=1),
     Kind("customer-number", Assurance.KNOWLEDGE, 20),
     Kind("account", Assurance.KNOWLEDGE, 30),

@@ -216,17 +216,18 @@ class Links:
         async def change() -> Sequence[UUID]:
             stored.clear()
             stored.update(await self._store.links_by_id(link.id for link in links))
-            touched: list[UUID] = []
+            changed: list[Link] = []
             for link in links:
                 before = stored.get(link.id)
                 if before is not None and (before.is_retired or before.order <= link.order):
                     continue
-                stored[link.id] = (
-                    link if before is None else replace(link, made_at=before.made_at, refusal=before.refusal)
-                )
-                await self._store.put_link(stored[link.id])
-                touched += link.profile_ids
-            return touched
+                if before is not None:
+                    link = replace(link, made_at=before.made_at, refusal=before.refusal)
+                stored[link.id] = link
+                changed.append(link)
+            if changed:
+                await self._store.put_links(changed)
+            return [id for link in changed for id in link.profile_ids]
 
         try:
             await self._store.relink(change, self._work)
@@ -250,7 +251,7 @@ class Links:
 
     def _proven(self, pair: tuple[UUID, UUID], one: Evidence) -> Link:
         at = self._clock()
-        return Link(_id(pair), pair, Reason.EVIDENCE, one.assurance, one.at, at, action_id=one.action_id)
+        return Link(_id(pair), pair, one.reason, one.assurance, one.at, at, action_id=one.action_id)
 
 
 def _breaks(decision: Link, profiles: Sequence[Profile], links: Sequence[Link], outcome: Partition) -> Refusal | None:

@@ -30,6 +30,9 @@ class Key(NamedTuple):
 MOST_IDENTIFIERS = 10
 MOST_VALUE = 256  # characters
 
+# The kind of a row of another system, as `crm#4711`.
+RECORD = "record"
+
 # The kinds under which is kept what people do of whom nobody proved who they are. Nobody can assert them, since no
 # declared kind has a colon: what the app calls a persona is asserted as NAMED.
 PERSONA = "contact:persona"  # everybody unknown in one contact
@@ -76,6 +79,15 @@ class Joining(NamedTuple):
 LinkOrder = tuple[bool, int, datetime, UUID]
 
 
+class Reason(StrEnum):
+    """Why two profiles are one customer."""
+
+    DECISION = "DECISION"  # an employee said so
+    EVIDENCE = "EVIDENCE"  # one action proved both
+    IMPORT = "IMPORT"  # one record of another system holds both
+    PERSONA = "PERSONA"  # the one is what the other did before it was known who they are
+
+
 class Evidence(NamedTuple):
     """One action proved both: the key where it belongs, first, and another. `assurance` is the lesser of the two."""
 
@@ -83,6 +95,7 @@ class Evidence(NamedTuple):
     assurance: Assurance
     at: datetime
     action_id: UUID
+    reason: Reason = Reason.EVIDENCE
 
     @property
     def order(self) -> LinkOrder:
@@ -103,10 +116,11 @@ class Home:
     claims: Sequence[Identifier]
     blocked: Sequence[Identifier] = ()
 
-    def evidence(self, at: datetime, action_id: UUID) -> list[Evidence]:
+    def evidence(self, at: datetime, action_id: UUID, reason: Reason = Reason.EVIDENCE) -> list[Evidence]:
         """That the other proven identifiers are of the same customer as the one where the action belongs."""
+        sure = self.proven[0].assurance
         return [
-            Evidence((self.key, Key(one.kind, one.value)), min(self.proven[0].assurance, one.assurance), at, action_id)
+            Evidence((self.key, Key(one.kind, one.value)), min(sure, one.assurance), at, action_id, reason)
             for one in self.proven[1:]
             if (one.kind, one.value) != self.key
         ]
@@ -140,14 +154,6 @@ class Profile:
     def is_persona(self) -> bool:
         """Whether it stands for a contact whose customer is not known."""
         return ":" in self.key.kind
-
-
-class Reason(StrEnum):
-    """Why two profiles are one customer."""
-
-    DECISION = "DECISION"  # an employee said so
-    EVIDENCE = "EVIDENCE"  # one action proved both
-    PERSONA = "PERSONA"  # the one is what the other did before it was known who they are
 
 
 class Refusal(StrEnum):

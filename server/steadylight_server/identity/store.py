@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from steadylight_server.core.assurance import Assurance
@@ -123,6 +123,10 @@ class IdentityStore(Store):
     async def put_link(self, link: Link) -> None:
         """Stores it, in the place of what it was."""
         await self._links.replace_one({"_id": link.id}, _document(link))
+
+    async def put_links(self, links: Sequence[Link]) -> None:
+        """Stores each in the place of what it was; one round trip."""
+        await self._links.bulk_write([ReplaceOne({"_id": link.id}, _document(link), upsert=True) for link in links])
 
     async def add_link(self, link: Link) -> None:
         """Stores it, unless it is there."""

@@ -24,13 +24,13 @@ from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Forbidden
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.mongo import Database
-from steadylight_server.identity.models import PERSONA, Evidence, Home, Identifier, Key, after, heard
+from steadylight_server.identity.models import PERSONA, Evidence, Home, Identifier, Key, Reason, after, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
 from steadylight_server.ingest.personas import Personas
 from steadylight_server.ingest.store import Intent, IntentStore
-from steadylight_server.timeline.models import Action, Outcome, Subject
+from steadylight_server.timeline.models import IMPORTED, Action, Outcome, Subject
 from steadylight_server.timeline.service import TimelineService
 
 _EARLIEST = 1900  # the year; what is older is a mistake, and too close to the first day that a date can hold
@@ -163,7 +163,8 @@ class Ingest:
         if len(action.identifiers) < 2:
             return ()
         home = self._identity.kinds.home(action.identifiers, channel=action.channel, contact=action.contact)
-        return home.evidence(action.at, action.id) if home else ()
+        reason = Reason.IMPORT if action.type == IMPORTED else Reason.EVIDENCE
+        return home.evidence(action.at, action.id, reason) if home else ()
 
     def _token(self, moment: Moment | None) -> str | None:
         return moment.token(self._token_secret) if moment else None

@@ -7,9 +7,9 @@ contacts  _id: made from (profile, channel, key or slot), so that every server m
           known, where there is a key · signed_in_at?: the first of somebody signed in
           indexes: recent = (profile_id, last_at); met = (channel, key), of those where somebody known was met
 
-An action without a contact key belongs to the contact from which no gap of GAP parts it. Such contacts are kept in
-slots of GAP: two actions of one slot are never parted by a gap, and neighbouring slots are joined at read time where
-less than a gap lies between the end of the one and the start of the other.
+What an import brought is no contact. Another action without a contact key belongs to the contact from which no gap of
+GAP parts it. Such contacts are kept in slots of GAP: two actions of one slot are never parted by a gap, and adjacent
+slots are joined at read time where less than a gap lies between the end of the one and the start of the other.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from pymongo import IndexModel, UpdateOne
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document
 from steadylight_server.core.stores import Kept, Store
-from steadylight_server.timeline.models import Action, Contact, Met
+from steadylight_server.timeline.models import IMPORTED, Action, Contact, Met
 
 GAP = timedelta(minutes=30)
 # An insert costs a fourth of an upsert, so pieces that this process has not met are inserted, and changed only if they
@@ -60,6 +60,8 @@ class ContactStore(Store):
         """Takes the actions into account; doing so again changes nothing."""
         pieces: dict[_Place, Document] = {}
         for action in actions:
+            if action.type == IMPORTED:
+                continue
             place = (action.profile_id, action.channel, action.contact, _slot(action))
             _extend(pieces.setdefault(place, {}), action)
         met = {place: piece for place, piece in pieces.items() if place in self._met}

@@ -12,6 +12,9 @@ from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.paging import Position
 from steadylight_server.identity.models import Identifier
 
+# The type of an action that brings what another system knows of a customer.
+IMPORTED = "customer.imported"
+
 
 class Actor(StrEnum):
     """Who did it."""

@@ -80,6 +80,21 @@ def test_what_one_action_proves_is_one_customer_and_says_why(desk: Desk) -> None
     assert [person["id"] for person in link["customers"]] == [one["id"]] * 2
 
 
+def test_what_an_import_joins_says_so_and_hangs_together_at_the_record_alone(desk: Desk) -> None:
+    record, number, mail = proven("record", "LOGIN"), proven("customer-number"), proven("loyalty-card", "LOGIN")
+
+    desk.record(number, mail, record, type="customer.imported")
+
+    found = desk.customer(by(record))
+    parted = [
+        desk.ask(UNLINK, input={"operationId": str(uuid4()), "link": link["id"], "why": "not theirs"})
+        for link in found["links"]
+    ]
+    assert [(link["reason"], link["assurance"]) for link in found["links"]] == [("IMPORT", "OTP"), ("IMPORT", "LOGIN")]
+    assert len(parted) == 2
+    assert [len(desk.customer(by(one))["actions"]["nodes"]) for one in (record, number, mail)] == [1, 0, 0]
+
+
 def test_a_merge_is_previewed_done_once_and_undone(desk: Desk) -> None:
     ann, ben = proven("login", "LOGIN"), proven("customer-number")
     desk.record(ann, type="plan.viewed")

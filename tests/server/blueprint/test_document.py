@@ -3,7 +3,8 @@
 import pytest
 
 from steadylight_server.access.models import ChannelKind
-from steadylight_server.blueprint.document import MOST_CHARACTERS, read
+from steadylight_server.blueprint.document import read
+from steadylight_server.core.document import MOST_CHARACTERS
 from steadylight_server.core.errors import Invalid
 
 

@@ -39,6 +39,7 @@ def test_these_are_the_commands() -> None:
         "audit verify",
         "audit list",
         "apply",
+        "import customers",
         "blueprint show",
         "blueprint list",
         "blueprint rollback",

@@ -25,6 +25,7 @@ def home(*given: Identifier, channel: str = "web", contact: str | None = None) -
 
 def test_the_declared_kinds_and_their_bars() -> None:
     assert [(kind.name, kind.bar) for kind in sorted(DECLARED, key=lambda kind: kind.priority)] == [
+        ("record", Assurance.LOGIN),
         ("login", Assurance.OTP),
         ("customer-number", Assurance.KNOWLEDGE),
         ("account", Assurance.KNOWLEDGE),

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from steadylight_server.timeline.contacts import ENDED, GAP, ContactStore, contacts, recent_pipeline
-from steadylight_server.timeline.models import Action, Contact
+from steadylight_server.timeline.models import IMPORTED, Action, Contact
 from tests.factories import fact
 from tests.server.conftest import Slices
 
@@ -47,6 +47,14 @@ async def test_a_contact_reaches_from_its_first_to_its_last_action(shared: Slice
     found = await kept(shared, [late], [early, middle])
 
     assert told(found) == [("web", "call-1", minute(3), minute(200), None)]
+
+
+async def test_what_an_import_brought_is_no_contact(shared: Slices) -> None:
+    profile = uuid4()
+
+    found = await kept(shared, [fact(profile, type=IMPORTED, at=minute(1)), fact(profile, at=minute(9))])
+
+    assert told(found) == [("web", None, minute(9), minute(9), None)]
 
 
 async def test_the_same_key_in_another_channel_or_of_another_profile_is_another_contact(shared: Slices) -> None:

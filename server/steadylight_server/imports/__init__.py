@@ -1,0 +1,1 @@
+"""Brings the customers of other systems: each row of a file becomes one action of its source."""

@@ -35,6 +35,8 @@ class Links:
         # The order of the link that is stored for two profiles: evidence that comes behind it changes nothing.
         self._remembered: OrderedDict[tuple[UUID, UUID], LinkOrder] = OrderedDict()
         self._joined: OrderedDict[UUID, Joining] = OrderedDict()
+        # Profiles to which more leads than can be worked out: what nobody blocked, though everybody has it.
+        self._hubs: OrderedDict[UUID, None] = OrderedDict()
 
     async def of(self, profile_ids: Collection[UUID]) -> list[Link]:
         """All links of these profiles, retired ones and refused ones too; the oldest first."""
@@ -190,12 +192,27 @@ class Links:
                 for one in joinings:
                     await self._join([one])
                 return
-            await self._store.add_link(replace(self._persona_link(joinings[0]), refusal=Refusal.TOO_MANY_PROFILES))
+            await self._refuse([self._persona_link(joinings[0])])
         for one in joinings:
             if link := stored.get(_persona_link_id(one.persona_id)):
                 self._joined[one.persona_id] = _joining(one.persona_id, link)
         for _ in range(len(self._joined) - _MOST_REMEMBERED):
             self._joined.popitem(last=False)
+
+    async def _refuse(self, links: Sequence[Link]) -> None:
+        """Keeps links around which there is a crowd.
+
+        One that is there stays as it is, joined or not: who is whom was not worked out.
+        """
+        if links:
+            await self._store.add_links([replace(link, refusal=Refusal.TOO_MANY_PROFILES) for link in links])
+            self._remembered.update({link.profile_ids: link.order for link in links})
+        for memory in (self._hubs, self._remembered):
+            for _ in range(len(memory) - _MOST_REMEMBERED):
+                memory.popitem(last=False)
+
+    def _is_crowded(self, link: Link) -> bool:
+        return not self._hubs.keys().isdisjoint(link.profile_ids)
 
     def _persona_link(self, one: Joining) -> Link:
         pair = _pair(one.persona_id, one.profile_id)
@@ -211,6 +228,10 @@ class Links:
         )
 
     async def _add(self, links: Sequence[Link]) -> None:
+        await self._refuse([link for link in links if self._is_crowded(link)])
+        links = [link for link in links if not self._is_crowded(link)]
+        if not links:
+            return
         stored: dict[UUID, Link] = {}
 
         async def change() -> Sequence[UUID]:
@@ -236,8 +257,9 @@ class Links:
                 for link in links:
                     await self._add([link])
                 return
-            # One that is there stays as it is, joined or not: who is whom was not worked out.
-            await self._store.add_link(replace(links[0], refusal=Refusal.TOO_MANY_PROFILES))
+            self._hubs.update(dict.fromkeys(await self._store.hubs(links[0].profile_ids)))
+            await self._refuse(links)
+            return
         for link in stored.values():
             self._remembered[link.profile_ids] = link.order
         for _ in range(len(self._remembered) - _MOST_REMEMBERED):

@@ -118,9 +118,9 @@ class Home:
 
     def evidence(self, at: datetime, action_id: UUID, reason: Reason = Reason.EVIDENCE) -> list[Evidence]:
         """That the other proven identifiers are of the same customer as the one where the action belongs."""
-        sure = self.proven[0].assurance
         return [
-            Evidence((self.key, Key(one.kind, one.value)), min(sure, one.assurance), at, action_id, reason)
+            Evidence((self.key, Key(one.kind, one.value)), min(first.assurance, one.assurance), at, action_id, reason)
+            for first in self.proven[:1]
             for one in self.proven[1:]
             if (one.kind, one.value) != self.key
         ]

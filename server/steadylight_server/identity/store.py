@@ -128,9 +128,18 @@ class IdentityStore(Store):
         """Stores each in the place of what it was; one round trip."""
         await self._links.bulk_write([ReplaceOne({"_id": link.id}, _document(link), upsert=True) for link in links])
 
-    async def add_link(self, link: Link) -> None:
-        """Stores it, unless it is there."""
-        await self._links.insert_new([_document(link)])
+    async def add_links(self, links: Sequence[Link]) -> None:
+        """Stores those that are not there."""
+        await self._links.insert_new([_document(link) for link in links])
+
+    async def hubs(self, profile_ids: Iterable[UUID]) -> list[UUID]:
+        """Those of these profiles that have more links than can be worked out, personas' aside."""
+        found = []
+        for id in profile_ids:
+            query = {"profile_ids": id, "reason": {"$ne": Reason.PERSONA.value}}
+            if len(await self._links.find(query, limit=_MOST_AROUND)) == _MOST_AROUND:
+                found.append(id)
+        return found
 
     async def around(self, touched: Sequence[UUID], *, locking: bool = False) -> tuple[list[Profile], list[Link]]:
         """Everybody whom the touched profiles' links lead to, refused ones too, and these links.

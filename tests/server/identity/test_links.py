@@ -163,6 +163,25 @@ async def test_an_identifier_that_everybody_has_joins_nobody_more(
     assert set(refusals[1:]) == {Refusal.TOO_MANY_OF_A_KIND, Refusal.TOO_MANY_PROFILES}
 
 
+async def test_what_thousands_have_costs_no_crowd_for_each(house: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switchboard's number that nobody blocked: once it is known for a crowd, its links are kept and that is all."""
+    monkeypatch.setattr(module, "_MOST_AROUND", 5)
+    shared, logins = *keys(1), keys(40, "login")
+    for number, login in enumerate(logins[:12]):
+        await house.identity.prove([proof(login, shared, minutes=number)])
+
+    some = [proof(login, shared, minutes=number) for number, login in enumerate(logins[12:], 12)]
+    async with house.watched() as done:
+        await house.identity.prove(some)
+        await house.identity.prove(some)
+
+    ids = await house.identity.resolve([shared])
+    refused = [link.refusal for link in await house.identity.links.of(ids.values())]
+    assert len(refused) == 40
+    assert set(refused[12:]) == {Refusal.TOO_MANY_PROFILES}
+    assert [one["op"] for one in done if one["ns"].endswith(".links")] == ["insert"]
+
+
 async def test_many_pairs_of_one_batch_are_joined_together(house: Slices) -> None:
     logins, numbers = keys(120, "login"), keys(120, "customer-number")
 
@@ -222,7 +241,7 @@ async def test_conflicts_are_found_by_index(house: Slices) -> None:
     ann, shared, ben = *keys(1, "login"), *keys(1), *keys(1, "login")
     await house.identity.prove([proof(ann, shared), proof(ben, shared, minutes=1)])
 
-    query = {"refusal": {"$exists": True}, "retired_at": {"$exists": False}}
+    query = {"refusal": {"$exists": True}, "reason": {"$ne": "PERSONA"}, "retired_at": {"$exists": False}}
     plan = await house.plan({"find": "links", "filter": query, "sort": {"made_at": 1}, "limit": 1})
 
     assert plan.is_frugal(), plan

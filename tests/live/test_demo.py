@@ -102,6 +102,7 @@ def test_the_agent_is_told_what_the_customer_did_online_and_on_the_phone(played:
         ["ivr", "contact.ended", "outcome TRANSFERRED"],
         ["ivr", "menu.chosen", "choice adviser"],
         ["ivr", "contact.identified", "kinds customer-number"],
+        ["ivr", "call.began", "line service"],
         ["web", "help.searched", "words moving, found 1"],
         ["web", "plan.viewed", "plan fibre-500, price 34.0"],
         ["web", "contact.identified", "kinds customer-number"],

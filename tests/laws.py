@@ -123,20 +123,20 @@ _ALONE = -1
 
 
 def _kept_apart(told: Sequence[Told]) -> list[Told]:
-    """As an app does it that keeps the rules: who signed in is not followed by somebody unknown in the same place.
+    """As an app does it that keeps the rules: who is known is not followed by somebody unknown in the same place.
 
     What nobody proved has a visit or a persona, since it would be refused otherwise.
     """
-    signed_in: dict[tuple[str, int | None], int] = {}
+    taken: dict[tuple[str, int | None], int] = {}
     for one in told:
-        if _assurance(one) >= Assurance.LOGIN:
+        if _assurance(one) > Assurance.CLAIMED:
             for place in (("visit", one.visit), ("persona", one.persona)):
-                signed_in[place] = min(one.minute, signed_in.get(place, one.minute))
+                taken[place] = min(one.minute, taken.get(place, one.minute))
     kept = []
     for one in told:
         place = ("persona", one.persona) if one.persona is not None else ("visit", one.visit)
         is_proven = _assurance(one) > Assurance.CLAIMED
-        if not is_proven and (place[1] is None or one.minute > signed_in.get(place, one.minute)):
+        if not is_proven and (place[1] is None or one.minute > taken.get(place, one.minute)):
             one = Told(one.who, _ALONE, None, one.minute, one.traits)
         kept.append(one)
     return kept

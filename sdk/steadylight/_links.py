@@ -18,7 +18,6 @@ class Links:
         self._seen: list[Home] = []
         self._joined: dict[tuple[Home, Home], _Order] = {}
         self._personas: dict[Home, tuple[datetime, str, Home]] = {}
-        self._signed_in: dict[Home, datetime] = {}
 
     def see(self, home: Home) -> None:
         """Somebody is here, for the first time or again."""
@@ -36,16 +35,14 @@ class Links:
                 pair = (min(first, key), max(first, key))
                 self._joined[pair] = min(order, self._joined.get(pair, order))
 
-    def join(self, persona: Home, home: Home, at: datetime, id: str, assurance: Assurance) -> None:
+    def join(self, persona: Home, home: Home, at: datetime, id: str) -> None:
         """Somebody known acted under a persona: it is theirs, if theirs was the first."""
         first = (at, id, home)
         self._personas[persona] = min(first, self._personas.get(persona, first))
-        if assurance >= Assurance.LOGIN:
-            self._signed_in[persona] = min(at, self._signed_in.get(persona, at))
 
-    def signed_in(self, persona: Home) -> datetime | None:
-        """When somebody first signed in with it."""
-        return self._signed_in.get(persona)
+    def taken(self, persona: Home) -> datetime | None:
+        """Since when it is somebody's."""
+        return self._personas[persona][0] if persona in self._personas else None
 
     def of(self, home: Home) -> list[Home]:
         """All that are the same customer, the oldest first: the surer and the earlier link counts before the others."""

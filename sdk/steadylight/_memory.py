@@ -143,8 +143,8 @@ class Memory:
         )
         home = seen.home
         assert home is not None
-        signed_in = None if seen.proven else self._links.signed_in(home)
-        if signed_in is not None and stored.at > signed_in:
+        taken = None if seen.proven else self._links.taken(home)
+        if taken is not None and stored.at > taken:
             home = (*home, "after")  # nobody's: on a shared device that may be anybody
         self._homes.setdefault(home, []).append(stored)
         self._customers.setdefault(home, f"cus_{uuid.uuid4().hex}")
@@ -152,7 +152,7 @@ class Memory:
         if seen.proven:
             self._links.prove(seen.proven, stored.at, stored.id)
             for persona in seen.personas:
-                self._links.join(persona, home, stored.at, stored.id, seen.assurance)
+                self._links.join(persona, home, stored.at, stored.id)
 
     def context(self, asked: Mapping[str, Any], channel: str | None, cap: Assurance) -> dict[str, Any]:
         """The ContextDocument. Raises Invalid."""
@@ -188,7 +188,7 @@ class Memory:
             return []
         if seen.proven:
             return self._links.of(seen.home)
-        return [] if self._links.signed_in(seen.home) else [seen.home]
+        return [] if self._links.taken(seen.home) else [seen.home]
 
 
 def _shown(action: RecordedAction) -> dict[str, Any]:

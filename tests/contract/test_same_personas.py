@@ -23,10 +23,6 @@ def persona(value: str) -> dict[str, str]:
     return {"kind": "persona", "value": value, "assurance": "CLAIMED"}
 
 
-def number(value: str, assurance: str = "KNOWLEDGE") -> dict[str, str]:
-    return {"kind": "customer-number", "value": value, "assurance": assurance}
-
-
 def types(context: Context) -> list[str]:
     """Of the actions that are shown, the oldest first."""
     return [each.type for each in reversed(context.actions)]
@@ -98,20 +94,24 @@ async def test_after_signing_out_nothing_of_one_reaches_another(house: House, na
     assert types(await unknown(light, f"{name}-tablet")) == []
 
 
-@pytest.mark.parametrize("who", ["login", "customer-number"])
-async def test_an_app_that_forgets_to_part_them_leaks_nothing_either(house: House, name: str, who: str) -> None:
-    """It names no persona: whoever comes after the signing out is kept apart all the same."""
+@pytest.mark.parametrize(("who", "sure"), [("login", "LOGIN"), ("login", "OTP"), ("customer-number", "KNOWLEDGE")])
+@pytest.mark.parametrize("named", [False, True], ids=["of the contact", "of the app"])
+async def test_an_app_that_forgets_to_part_them_leaks_nothing_either(
+    house: House, name: str, who: str, sure: str, named: bool
+) -> None:
+    """It names no persona, or always the same: whoever comes after somebody known is kept apart all the same."""
     light = house.connect()
-    ann, ben = ({"kind": who, "value": f"{name}-{one}", "assurance": "LOGIN"} for one in ("ann", "ben"))
+    ann, ben = ({"kind": who, "value": f"{name}-{one}", "assurance": sure} for one in ("ann", "ben"))
     visit = {"contact": f"{name}-tablet"}
+    under = [persona(name)] if named else []
 
-    await done(light.deliver([did("plan.viewed", 0, **visit), did("bill.paid", 1, ann, **visit)]))
-    await done(light.deliver([did("game.played", 2, **visit), did("bill.seen", 3, ben, **visit)]))
-    await done(light.deliver([did("game.won", 4, **visit)]))
+    await done(light.deliver([did("plan.viewed", 0, *under, **visit), did("bill.paid", 1, ann, *under, **visit)]))
+    await done(light.deliver([did("game.played", 2, *under, **visit), did("bill.seen", 3, ben, *under, **visit)]))
+    await done(light.deliver([did("game.won", 4, *under, **visit)]))
 
     assert await of(light, f"{name}-ann", who) == ["plan.viewed", "bill.paid"]
     assert await of(light, f"{name}-ben", who) == ["bill.seen"]
-    assert types(await unknown(light, f"{name}-tablet")) == []
+    assert types(await unknown(light, f"{name}-tablet", persona=name if named else None)) == []
 
 
 async def test_who_signed_in_before_anybody_was_unknown_is_noticed_too(house: House, name: str) -> None:
@@ -124,20 +124,6 @@ async def test_who_signed_in_before_anybody_was_unknown_is_noticed_too(house: Ho
 
     assert await of(light, name) == ["plan.viewed", "bill.paid"]
     assert types(await unknown(light, f"{name}-tablet")) == []
-
-
-async def test_what_follows_in_a_call_is_the_caller_s_who_only_knew_a_secret(house: House, name: str) -> None:
-    """Nobody signs in on a telephone: a call has one caller to its end."""
-    light = house.connect("ivr", "SELF_SERVICE")
-    call = {"contact": f"{name}-call"}
-
-    await done(light.deliver([did("call.begun", 0, **call), did("pin.entered", 1, number(name), **call)]))
-    await done(light.deliver([did("menu.chosen", 2, **call)]))
-    shown = await done(light.customer(customer_number=name, assurance="KNOWLEDGE").contact().context(within=5))
-
-    assert types(shown) == ["call.begun", "pin.entered", "menu.chosen"]
-    assert (await unknown(light, f"{name}-call")).customer is None
-    assert types(await unknown(light, f"{name}-call")) == ["call.begun", "menu.chosen"]
 
 
 async def test_whose_a_persona_is_does_not_depend_on_the_order_of_arrival(house: House, name: str) -> None:

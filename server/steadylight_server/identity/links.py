@@ -91,11 +91,10 @@ class Links:
         for start in range(0, len(fresh), _TOGETHER):
             await self._join(fresh[start : start + _TOGETHER])
 
-    async def signed_in(self, persona_ids: Collection[UUID]) -> dict[UUID, datetime]:
-        """When somebody first signed in with each of these personas, if anybody did; one round trip."""
+    async def taken(self, persona_ids: Collection[UUID]) -> dict[UUID, datetime]:
+        """Since when each of these personas is somebody's, if it is; one round trip."""
         links = await self._store.links_by_id(map(_persona_link_id, persona_ids)) if persona_ids else {}
-        times = {id: links[_persona_link_id(id)].signed_in_at for id in persona_ids if _persona_link_id(id) in links}
-        return {id: at for id, at in times.items() if at is not None}
+        return {id: links[_persona_link_id(id)].at for id in persona_ids if _persona_link_id(id) in links}
 
     async def decide(self, profile_ids: tuple[UUID, UUID], *, id: UUID, by: Mapping[str, str], why: str) -> Link:
         """An employee says that the two are one. `id` is the operation's: again, the same link is returned.
@@ -224,7 +223,6 @@ class Links:
             one.at,
             self._clock(),
             action_id=one.action_id,
-            signed_in_at=one.signed_in_at,
         )
 
     async def _add(self, links: Sequence[Link]) -> None:
@@ -319,4 +317,4 @@ def _joining(persona_id: UUID, link: Link) -> Joining:
     """What a persona's link says."""
     (profile_id,) = set(link.profile_ids) - {persona_id}
     assert link.action_id is not None
-    return Joining(persona_id, profile_id, link.at, link.action_id, link.assurance, link.signed_in_at)
+    return Joining(persona_id, profile_id, link.at, link.action_id, link.assurance)

@@ -42,7 +42,7 @@ _AFTER = ":after"
 
 
 def after(key: Key) -> Key:
-    """Where goes what is done under a persona after somebody signed in with it: to nobody, until it says who it is."""
+    """Where goes what is done under a persona once it is somebody's, and does not say who: to nobody."""
     return Key(key.kind.removesuffix(_AFTER) + _AFTER, key.value)
 
 
@@ -56,23 +56,17 @@ def heard(viewer: Viewer, asserted: Sequence[Identifier]) -> list[Identifier]:
 
 
 class Joining(NamedTuple):
-    """What was done under a persona is that profile's: an action of theirs, the first, was done there, too.
-
-    `signed_in_at` is when somebody first signed in there, if anybody did.
-    """
+    """What was done under a persona is that profile's: an action of theirs, the first, was done there, too."""
 
     persona_id: UUID
     profile_id: UUID
     at: datetime
     action_id: UUID
     assurance: Assurance
-    signed_in_at: datetime | None
 
     def merged(self, other: "Joining") -> "Joining":
-        """The earlier of two of the same persona, and the earlier signing in."""
-        first = min(self, other, key=lambda one: (one.at, one.action_id))
-        times = [one.signed_in_at for one in (self, other) if one.signed_in_at]
-        return first._replace(signed_in_at=min(times, default=None))
+        """The earlier of two of the same persona."""
+        return min(self, other, key=lambda one: (one.at, one.action_id))
 
 
 # Whether it is evidence, how sure, when, and by which action: what counts most comes first.
@@ -171,7 +165,7 @@ class Link:
 
     `assurance` and `at` are those of the weaker identifier in the best action that proved both, or of the decision;
     `by` is who decided, as the audit names them. `refusal` is why it joins nothing. Of a persona there is one link:
-    to whoever's action was the first there; `signed_in_at` is when somebody first signed in with it.
+    to whoever's action was the first there.
     """
 
     id: UUID
@@ -184,7 +178,6 @@ class Link:
     by: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     refusal: Refusal | None = None
-    signed_in_at: datetime | None = None
     retired_at: datetime | None = None
     retired_by: Mapping[str, str] = field(default_factory=dict)
     retired_why: str = ""

@@ -63,9 +63,9 @@ class IdentityService:
         return (await self.known([key])).get(key)
 
     async def persona(self, home: Home) -> UUID | None:
-        """The profile of a persona, for whoever comes with it; None once somebody signed in with it."""
+        """The profile of a persona, for whoever comes with it; None once it is somebody's, who must say so."""
         profile_id = await self.profile(home.key)
-        return profile_id if profile_id and not await self.links.signed_in([profile_id]) else None
+        return profile_id if profile_id and not await self.links.taken([profile_id]) else None
 
     async def customer(self, profile_id: UUID) -> Customer:
         """The customer that a profile, by any id ever shown, is part of. Raises NotFound."""

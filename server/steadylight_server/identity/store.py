@@ -5,8 +5,8 @@ profiles       _id: profile id, UUIDv7 · customer_id: id of the oldest profile 
                created_at · version?: how often its customer's links were worked out, on the oldest profile, so that
                two who do so at once collide                              index: customer_id
 links          _id · profile_ids: two, the lower first · reason · assurance · at · made_at · action_id? · by? · why? ·
-               refusal? · signed_in_at? · retired_at? · retired_by? · retired_why?
-               indexes: profile_ids, of both; made_at of those that were refused
+               refusal? · retired_at? · retired_by? · retired_why?        indexes: profile_ids, of both; made_at of
+               those that were refused
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -215,7 +215,6 @@ def _document(link: Link) -> Document:
         "by": dict(link.by) or None,
         "why": link.why or None,
         "refusal": link.refusal and link.refusal.value,
-        "signed_in_at": link.signed_in_at,
         "retired_at": link.retired_at,
         "retired_by": dict(link.retired_by) or None,
         "retired_why": link.retired_why or None,
@@ -245,7 +244,6 @@ def link_of(document: Document) -> Link:
         by=document.get("by", {}),
         why=document.get("why", ""),
         refusal=Refusal(document["refusal"]) if "refusal" in document else None,
-        signed_in_at=document.get("signed_in_at"),
         retired_at=document.get("retired_at"),
         retired_by=document.get("retired_by", {}),
         retired_why=document.get("retired_why", ""),

@@ -1,8 +1,8 @@
 """What somebody does before it is known who they are: where it is kept, and whose it becomes.
 
 It is kept under a persona: as the app names it, else the contact's own. Once somebody known acts there, too, the
-persona is theirs, with all that was done under it. Once somebody signed in there, what is done later without saying
-who it is goes to the persona's leftovers, which are nobody's: on a shared device that may be anybody.
+persona is theirs, with all that was done under it before. What is done there later without saying who it is goes to the
+persona's leftovers, which are nobody's: on a shared device that may be anybody.
 
 Either may reach the server first, in one process or in two. So each writes before it looks for the other: who is known
 is noted with the contact before personas are looked for, and a persona is made before the contact is looked into.
@@ -10,7 +10,7 @@ is noted with the contact before personas are looked for, and a persona is made 
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from steadylight_server.core.assurance import Assurance
@@ -30,22 +30,19 @@ class Personas:
         self._identity = identity
         self._timeline = timeline
         # What this process has joined already: by persona and profile, the earliest that was told. By contact, None.
-        self._told: OrderedDict[object, tuple[datetime, datetime | None] | None] = OrderedDict()
+        self._told: OrderedDict[object, datetime | None] = OrderedDict()
 
-    async def signed_in(
-        self, personas: Mapping[Key, _Contact | None], known: Mapping[Key, UUID]
-    ) -> dict[Key, datetime]:
-        """When somebody first signed in with each of these personas, if anybody did; `known` are those that are there.
+    async def taken(self, personas: Mapping[Key, _Contact | None], known: Mapping[Key, UUID]) -> dict[Key, datetime]:
+        """Since when each of these personas is somebody's, if it is; `known` are those that are there.
 
-        A contact's own is given with its contact: who signed in there may have done so before there was a persona.
+        A contact's own is given with its contact: whoever was known there may have been so before there was a persona.
         """
-        linked = await self._identity.links.signed_in([known[key] for key in personas if key in known])
+        linked = await self._identity.links.taken([known[key] for key in personas if key in known])
         contacts = {contact: key for key, contact in personas.items() if contact and key not in known}
         times = {key: linked[known[key]] for key in personas if known.get(key) in linked}
         for contact, met in await self._timeline.met(contacts):
-            if met.signed_in_at is not None:
-                key = contacts[contact]
-                times[key] = min(met.signed_in_at, times.get(key, met.signed_in_at))
+            key = contacts[contact]
+            times[key] = min(met.at, times.get(key, met.at))
         return times
 
     async def join(self, actions: Sequence[Action]) -> None:
@@ -72,25 +69,20 @@ class Personas:
         await self._identity.links.join(
             [told._replace(persona_id=ids[key]) for key, told in joinings.items() if key in ids]
         )
-        self._told.update({(key, told.profile_id): (told.at, told.signed_in_at) for key, told in joinings.items()})
+        self._told.update({(key, told.profile_id): told.at for key, told in joinings.items()})
         self._told.update(dict.fromkeys(contact for contact, key in alone.items() if key in ids))
         for _ in range(len(self._told) - _MOST_REMEMBERED):
             self._told.popitem(last=False)
 
     def _is_news(self, key: Key, told: Joining) -> bool:
-        """Whether it tells of an earlier action, or of an earlier signing in, than what was told before."""
+        """Whether it tells of an earlier action than what was told before."""
         before = self._told.get((key, told.profile_id))
-        if before is None:
-            return True
-        at, signed_in_at = before
-        return told.at < at or (told.signed_in_at or _NEVER) < (signed_in_at or _NEVER)
+        return before is None or told.at < before
 
 
 _NOBODY = UUID(int=0)
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def _joining(action: Action) -> Joining:
     """What an action of somebody known says of the personas that it was done under, whatever their ids are."""
-    signed_in_at = action.at if action.assurance >= Assurance.LOGIN else None
-    return Joining(_NOBODY, action.profile_id, action.at, action.id, action.assurance, signed_in_at)
+    return Joining(_NOBODY, action.profile_id, action.at, action.id, action.assurance)

@@ -95,15 +95,15 @@ class Ingest:
         return Answer(kinds, exceptions, _warnings(fresh, placed, kinds), self._token(moment))
 
     async def _placed(self, desk: "_Desk", drafts: list["_Draft"], known: dict[Key, UUID]) -> list["_Draft"]:
-        """The drafts, in order; what was done under a persona after somebody signed in with it goes to its leftovers.
+        """The drafts, in order; what was done under a persona that was somebody's by then goes to its leftovers.
 
         The profiles of leftovers that are there are added to `known`.
         """
         personas = {draft.home.key: desk.contact(draft) for draft in drafts if draft.home.is_persona}
         if not personas:
             return drafts
-        times = await self._personas.signed_in(personas, known)
-        for key, at in (signed_in for draft in drafts for signed_in in desk.signed_in(draft)):
+        times = await self._personas.taken(personas, known)
+        for key, at in (taken for draft in drafts for taken in desk.taken(draft)):
             times[key] = min(at, times.get(key, at))
         placed = [
             draft.moved() if draft.home.is_persona and draft.at > times.get(draft.home.key, draft.at) else draft
@@ -225,9 +225,9 @@ class _Desk:
         contact = draft.input.get("contact")
         return (self._channel, contact) if contact is not None and draft.home.key.kind == PERSONA else None
 
-    def signed_in(self, draft: _Draft) -> Iterator[tuple[Key, datetime]]:
-        """The personas with which somebody signed in by it, and when."""
-        if draft.home.assurance >= Assurance.LOGIN:
+    def taken(self, draft: _Draft) -> Iterator[tuple[Key, datetime]]:
+        """The personas that are somebody's by it, and since when."""
+        if not draft.home.is_persona:
             contact = draft.input.get("contact")
             for key in self._kinds.personas(draft.home.claims, channel=self._channel, contact=contact):
                 yield key, draft.at

@@ -4,7 +4,7 @@ of actions do not matter.
 contacts  _id: made from (profile, channel, key or slot), so that every server makes the same · profile_id: the shard
           key · channel · key?: the channel's name for the contact · slot?: see below · first_at · last_at ·
           ended?: {order, outcome}, the latest `contact.ended` · met?: {at, id, assurance}, the first action of somebody
-          known, where there is a key · signed_in_at?: the first of somebody signed in
+          known, where there is a key
           indexes: recent = (profile_id, last_at); met = (channel, key), of those where somebody known was met
 
 What an import brought is no contact. Another action without a contact key belongs to the contact from which no gap of
@@ -140,13 +140,7 @@ def _append(contact: Document, piece: Mapping[str, Any]) -> None:
 
 def _met(document: Mapping[str, Any]) -> Met:
     first = document["met"]
-    return Met(
-        document["profile_id"],
-        first["at"],
-        first["id"],
-        Assurance[first["assurance"]],
-        document.get("signed_in_at"),
-    )
+    return Met(document["profile_id"], first["at"], first["id"], Assurance[first["assurance"]])
 
 
 def _slot(action: Action) -> int | None:
@@ -160,8 +154,6 @@ def _extend(piece: Document, action: Action) -> None:
     if action.contact is not None and action.assurance > Assurance.CLAIMED:
         met = {"at": action.at, "id": action.id, "assurance": action.assurance.name}
         piece["met"] = min(met, piece.get("met", met), key=lambda one: (one["at"], one["id"]))
-        if action.assurance >= Assurance.LOGIN:
-            piece["signed_in_at"] = min(action.at, piece.get("signed_in_at", action.at))
     if action.type == ENDED:
         outcome = action.properties.get("outcome")
         ended = {"order": action.position.packed(), "outcome": None if outcome is None else str(outcome)[:100]}
@@ -180,7 +172,7 @@ def _change(place: _Place, piece: Document) -> UpdateOne:
     """What more actions make of a piece that is stored."""
     made = _document(place, piece)
     latest = {name: made.pop(name) for name in ("last_at", "ended") if name in made}
-    earliest = {name: made.pop(name) for name in ("first_at", "met", "signed_in_at") if name in made}
+    earliest = {name: made.pop(name) for name in ("first_at", "met") if name in made}
     where = {"_id": made.pop("_id"), "profile_id": made.pop("profile_id")}
     return UpdateOne(where, {"$min": earliest, "$max": latest, "$setOnInsert": made}, upsert=True)
 

@@ -114,13 +114,12 @@ class Contact:
 
 
 class Met(NamedTuple):
-    """Somebody known was met in a contact: their first action in it, and when they first signed in there, if so."""
+    """Somebody known was met in a contact: their first action in it."""
 
     profile_id: UUID
     at: datetime
     action_id: UUID
     assurance: Assurance
-    signed_in_at: datetime | None
 
 
 @dataclass(frozen=True)

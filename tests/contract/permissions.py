@@ -226,6 +226,7 @@ Link.status                            U FFFFFF FF FFYY YY YY UUU
 Link.assurance                         U FFFFFF FF FFYY YY YY UUU
 Link.at                                U FFFFFF FF FFYY YY YY UUU
 Link.actionId                          U FFFFFF FF FFYY YY YY UUU
+Link.identifiers                       U FFFFFF FF FFYY YY YY UUU
 Link.customers                         U FFFFFF FF FFYY YY YY UUU
 Link.refusal                           U FFFFFF FF FF-- -- -- UUU
 Link.by                                U FFFFFF FF FF-- -- -- UUU

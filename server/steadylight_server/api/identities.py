@@ -87,6 +87,17 @@ class Link:
     def retired_why(self) -> str | None:
         return self.link.retired_why or None
 
+    @strawberry.field(description="What the two profiles are known by; a persona is known by nothing.")
+    async def identifiers(self, info: Info) -> list[Identifier]:
+        people = [await info.context.services.identity.customer(id) for id in self.link.profile_ids]
+        await admission.admit(info, *people)
+        return [
+            Identifier(kind=profile.key.kind, value=profile.key.value)
+            for id, person in zip(self.link.profile_ids, people, strict=True)
+            for profile in person.profiles
+            if profile.id == id and not profile.is_persona
+        ]
+
     @strawberry.field(description="The two customers whom it joins or would join; the same one twice while it does.")
     async def customers(self, info: Info) -> list[Customer]:
         identity = info.context.services.identity

@@ -111,7 +111,7 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Query", "customers"),
         *_fields("Customer", "links"),
         *_fields("Link", "id reason status refusal assurance at actionId by why"),
-        *_fields("Link", "retiredAt retiredBy retiredWhy customers"),
+        *_fields("Link", "retiredAt retiredBy retiredWhy identifiers customers"),
     ],
     LINK: [
         *_fields("Query", "mergePreview identityConflicts"),

@@ -11,7 +11,8 @@ from tests.factories import action, batch
 RECORD = "mutation R($input: RecordActionsInput!) { recordActions(input: $input) { stored token } }"
 CUSTOMER = """query C($by: CustomerBy!) { customer(by: $by) {
     id since identifiers { kind value } actions(order: OLDEST_FIRST) { nodes { id type } }
-    links { id reason status refusal by why retiredBy retiredWhy actionId assurance customers { id } } } }"""
+    links { id reason status refusal by why retiredBy retiredWhy actionId assurance identifiers { kind value }
+    customers { id } } } }"""
 PREVIEW = """query P($one: CustomerBy!, $other: CustomerBy!) {
     mergePreview(one: $one, other: $other) { id refusal identifiers { kind value } since } }"""
 MERGE = """mutation M($input: MergeCustomersInput!) { mergeCustomers(input: $input) { link {
@@ -77,6 +78,7 @@ def test_what_one_action_proves_is_one_customer_and_says_why(desk: Desk) -> None
     assert {key["value"] for key in one["identifiers"]} == {login["value"], number["value"]}
     assert (link["reason"], link["status"], link["assurance"]) == ("EVIDENCE", "ACTIVE", "OTP")
     assert link["actionId"] == one["actions"]["nodes"][1]["id"]
+    assert {key["value"] for key in link["identifiers"]} == {login["value"], number["value"]}
     assert [person["id"] for person in link["customers"]] == [one["id"]] * 2
 
 

@@ -213,7 +213,7 @@ async def test_closing_with_the_server_down_is_over_in_time_and_tells_of_the_los
     assert await done(light.close(timeout=0.1)) == 1
 
     assert time.monotonic() - began < 1
-    assert "1 recorded actions could not be delivered before the end" in caplog.text
+    assert "1 recorded actions could not be delivered before the end, and are lost" in caplog.text
 
 
 async def test_after_closing_nothing_is_kept(light: Light, server: Server) -> None:
@@ -363,7 +363,7 @@ def test_at_exit_an_async_transport_cannot_help(caplog: pytest.LogCaptureFixture
     class Async(httpx.AsyncBaseTransport):
         pass
 
-    light = AsyncClient("http://host", "k", transport=Async())
+    light = AsyncClient("http://host", "k", transport=Async(), options=Options(spool=None))
     light.contact("k").record("a.b")
 
     light._delivery.close_at_exit(0.2)

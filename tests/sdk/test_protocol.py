@@ -22,9 +22,9 @@ from steadylight import (
     Unreachable,
 )
 from steadylight._actions import Entry
-from steadylight._answers import Judgement, Response
+from steadylight._answers import Answer, Judgement, Response
 from steadylight._protocol import Backoff, Idle, Request, Sleep, asking, delivery, recording, request
-from steadylight._recorder import taken
+from steadylight._queue import taken
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -49,6 +49,9 @@ class Shelf:
     waiting: deque[Entry]
     settled: list[tuple[str, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    asks: Request | None = None
+    answers: list[Answer] = field(default_factory=list)
 
     def take(self, count: int, size: int) -> list[Entry]:
         return taken(self.waiting, count, size)
@@ -64,6 +67,19 @@ class Shelf:
 
     def failed(self, error: SteadylightError, batch: Sequence[Entry]) -> None:
         self.failures.append(error.code)
+
+    def pausing(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    def question(self) -> Request | None:
+        return self.asks
+
+    def answered(self, answer: Answer) -> SteadylightError | None:
+        self.answers.append(answer)
+        if isinstance(answer, SteadylightError):
+            return answer
+        self.asks = None
+        return None
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from steadylight import Invalid, Options, Unauthenticated, Verdict
 from steadylight._actions import Entry
 from steadylight._answers import Judgement
-from steadylight._recorder import MemoryQueue, Recorder
+from steadylight._recorder import Recorder
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -35,62 +35,6 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder(Options(now=lambda: NOW))
-
-
-def test_a_queue_gives_the_oldest_first_by_count_and_bytes() -> None:
-    queue = MemoryQueue(1_000)
-    for id in "abcd":
-        queue.put(entry(id))
-
-    assert ids(queue.take(2, 1_000)) == ["a", "b"]
-    assert ids(queue.take(9, 21)) == ["c"]  # Each costs its 10 bytes and a comma.
-    assert ids(queue.take(9, 1_000)) == ["d"]
-    assert queue.take(9, 1_000) == []
-
-
-def test_an_action_larger_than_a_batch_goes_alone() -> None:
-    queue = MemoryQueue(1_000)
-    queue.put(entry("large", size=500))
-    queue.put(entry("small"))
-
-    assert ids(queue.take(9, 100)) == ["large"]
-
-
-def test_a_full_queue_turns_the_newest_away_until_something_is_delivered() -> None:
-    queue = MemoryQueue(25)
-    assert [queue.put(entry(id)) for id in "abc"] == [True, True, False]
-
-    taken = queue.take(1, 1_000)
-    assert queue.put(entry("d")) is False  # Taken is not delivered.
-    queue.discard(taken)
-
-    assert queue.put(entry("e")) is True
-    assert ids(queue.take(9, 1_000)) == ["b", "e"]
-
-
-def test_what_is_given_back_comes_first_or_last() -> None:
-    queue = MemoryQueue(1_000)
-    for id in "abcd":
-        queue.put(entry(id))
-    first, second = queue.take(1, 1_000), queue.take(2, 1_000)
-
-    queue.give_back(second)
-    queue.give_back(first, last=True)
-
-    assert ids(queue.take(9, 1_000)) == ["b", "c", "d", "a"]
-
-
-def test_undelivered_counts_what_is_under_way_by_contact() -> None:
-    queue = MemoryQueue(1_000)
-    queue.put(entry("a", "one"))
-    queue.put(entry("b", "two"))
-    queue.put(entry("c"))
-
-    taken = queue.take(1, 1_000)
-    assert (queue.undelivered(), queue.undelivered("one"), queue.waiting()) == (3, 1, 2)
-    queue.discard(taken)
-
-    assert (queue.undelivered(), queue.undelivered("one"), queue.undelivered("two")) == (2, 0, 1)
 
 
 def test_an_action_gets_id_sequence_and_time(recorder: Recorder) -> None:
@@ -213,9 +157,18 @@ def test_verdicts_are_counted_and_retries_kept(recorder: Recorder) -> None:
         "overflowed": 0,
         "unfit": 0,
         "late": 0,
+        "dropped": 0,
+        "adopted": 0,
+        "expired": 0,
+        "damaged": 0,
+        "unspooled": 0,
         "undelivered": 1,
+        "unsafe": 1,
+        "spool_bytes": 0,
         "failures": 0,
         "last_error": None,
+        "circuit": "closed",
+        "retry_in": None,
     }
     assert recorder.take(9, 9_000) == [batch[3]]
     assert recorder.token == "t-1"

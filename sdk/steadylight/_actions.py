@@ -106,18 +106,20 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def encode(head: Mapping[str, Any], properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
+def encode(head: dict[str, Any], properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
     """The JSON of a new action. What JSON lacks becomes text, and is named in `changes`. Raises Unfit."""
     if not properties:
         return _encoded(head, _MAX_READY_DEPTH, changes)
     if type(properties) is dict and _is_simple(properties):
         try:
-            whole = to_json({**head, "properties": properties})
+            head["properties"] = properties
+            whole = to_json(head)
             # Nearly always: then nobody need know how large the properties alone are.
             if len(whole) <= MAX_PROPERTIES:
                 return whole
         except (PydanticSerializationError, UnicodeError):
             pass
+        del head["properties"]
     if not isinstance(properties, Mapping):
         raise Unfit(f"properties must be a mapping, not {type(properties).__name__}")
     body, told = _encoded(head, _MAX_READY_DEPTH, changes), dumps(_plain(properties, 0, MAX_DEPTH, changes))

@@ -41,7 +41,7 @@ class ThreadDelivery:
         self._bell.acquire()
         self._thread: threading.Thread | None = None
         self._helpers = 0
-        self._wake_at = 0
+        self._missing = 0  # So many more actions, and the thread is to be woken; 0 where it does not sleep.
         self._hurries = 0
         self._flushing = 0
         self._is_held = False
@@ -51,8 +51,11 @@ class ThreadDelivery:
         """There is something new to deliver."""
         if self._thread is None:
             self._start()
-        elif self._wake_at and (self._wake_at == 1 or self._recorder.queue.waiting() >= self._wake_at):
-            self._ring()
+        elif self._missing:
+            # Threads that count at the same moment may miss one; then company is waited for to the end.
+            self._missing -= 1
+            if not self._missing:
+                self._ring()
 
     def _ring(self) -> None:
         with suppress(RuntimeError):  # It was rung already.
@@ -200,11 +203,12 @@ class ThreadDelivery:
     def _wait_for(self, count: int, timeout: float | None) -> None:
         hurries, waiting = self._hurries, self._recorder.queue.waiting
         end = None if timeout is None else time.monotonic() + timeout
-        # Before looking: who records after the look sees it, and rings.
-        self._wake_at = count
         while not (self._is_closed or waiting() >= count or (self._hurries > hurries and waiting())):
             left = -1.0 if end is None else end - time.monotonic()
             if end is not None and left <= 0:
                 break
-            self._bell.acquire(timeout=left)
-        self._wake_at = 0
+            self._missing = max(1, count - waiting())
+            # Who recorded before that was set did not ring: look again.
+            if waiting() < count:
+                self._bell.acquire(timeout=left)
+        self._missing = 0

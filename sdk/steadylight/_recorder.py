@@ -84,6 +84,7 @@ class Recorder:
         #: Of the last answer: a read that presents it sees what was delivered until then.
         self.token: str | None = None
         self._lock = threading.RLock()
+        self._beginning = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._noted: Counter[str] = Counter()
         self._note_at = 0.0
@@ -100,11 +101,15 @@ class Recorder:
         options = self._options
         return _spool.Spool(home, limit=options.spool_bytes, age=options.spool_age, memory=options.queue_bytes)
 
-    def begin(self) -> None:
+    def begin(self, *, other_keys: bool = False) -> None:
         """Adopts what dead processes left; by whoever delivers, before the first batch."""
-        if self.spool is not None:
+        if self.spool is not None and self._home is not None:
             try:
-                if adopted := self.spool.adopt():
+                with self._beginning:  # Who asks for other keys has the earlier ones adopted when it returns.
+                    adopted = self.spool.adopt()
+                    if other_keys:
+                        adopted += sum(self.spool.adopt(sibling) for sibling in _owner.siblings(self._home))
+                if adopted:
                     log.info("%d actions that a process before this one left are delivered now", adopted)
             except OSError as error:
                 self._warn("adopt", "The spool cannot be read: %s", error)

@@ -149,19 +149,18 @@ class Segment:
 
         Raises Foreign, which is also what an empty file is that its process did not come to fill.
         """
-        data = Path(path).read_bytes()
-        if len(data) < HEADER:
-            raise Foreign(path)
-        magic, version, acknowledged = _HEADER.unpack_from(data)
-        if magic != MAGIC or version != VERSION:
-            raise Foreign(path)
-        at = acknowledged if HEADER <= acknowledged <= len(data) else HEADER
+        data, at = _read(path)
         left = [each._replace(payload=each.payload and b"") for each in records(data, at)]
         segment = cls(path, len(data), left[-1].end if left else at, owner)
         segment.read = at
         segment.written = sum(each.payload is not None for each in left)
         segment.is_sealed = True
         return segment, left
+
+    @staticmethod
+    def payloads(path: str) -> list[bytes]:
+        """The undelivered actions in a file, whoever it belongs to. Raises Foreign and OSError."""
+        return [each.payload for each in records(*_read(path)) if each.payload is not None]
 
     def append(self, frame: bytes) -> bool:
         """One more record; False where there is no room for it, or it is sealed."""
@@ -278,6 +277,17 @@ class Segment:
         if self._fd < 0:
             self._fd = os.open(self.path, os.O_RDWR)
         return self._fd
+
+
+def _read(path: str) -> tuple[bytes, int]:
+    """The content, and from where it is undelivered."""
+    data = Path(path).read_bytes()
+    if len(data) < HEADER:
+        raise Foreign(path)
+    magic, version, acknowledged = _HEADER.unpack_from(data)
+    if magic != MAGIC or version != VERSION:
+        raise Foreign(path)
+    return data, acknowledged if HEADER <= acknowledged <= len(data) else HEADER
 
 
 def _allocate(fd: int, size: int) -> None:

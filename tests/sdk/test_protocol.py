@@ -398,3 +398,29 @@ def test_what_must_not_be_repeated_is_raised_at_once(bad: Any, options: Options)
 def test_a_deadline_in_the_past_asks_nothing(options: Options) -> None:
     with pytest.raises(Timeout, match="before the question could be asked"):
         play(asking("A", "query A { a }", None, options, 0.0, repeatable=True))
+
+
+def test_when_there_is_nothing_to_send_the_source_may_ask(options: Options) -> None:
+    source = shelf()
+    source.asks = request("WhoAmI", "query", None, 5.0)
+    playing = delivery(source, options)
+
+    assert next(playing) == source.asks
+    assert isinstance(playing.send(Unreachable("away")), Sleep)
+    assert isinstance(playing.send(None), Request)
+    assert isinstance(playing.send(Response(200, {}, b"")), Idle)
+    assert len(source.answers) == 2
+    assert len(source.pauses) == 1
+
+
+@pytest.mark.parametrize("answer", [Unreachable("away"), Response(503, {}, b"")])
+def test_a_brief_delivery_ends_at_the_first_failure_and_gives_back(options: Options, answer: Answer) -> None:
+    source = shelf("a", "b")
+    playing = delivery(source, options, brief=True)
+    next(playing)
+
+    with pytest.raises(StopIteration):
+        playing.send(answer)
+
+    assert [entry.id for entry in source.waiting] == ["a", "b"]
+    assert len(source.failures) == 1

@@ -1,7 +1,7 @@
 """This SDK in the bench of the peers': an application that knows its customers' contacts, with the defaults.
 
-The bench's sink knows no verdicts: an answer that is no error counts as STORED for all that was sent. Everything else is
-the SDK as it ships: validation, ids, spool, gzip, verdict handling.
+The bench's sink knows no verdicts: an answer that is no error counts as STORED for all that was sent. Everything else
+is the SDK as it ships: validation, ids, spool, gzip.
 """
 
 import os
@@ -9,7 +9,7 @@ import os
 from . import base  # type: ignore[attr-defined]  # The bench's own, beside which this file is put.
 
 
-class Adapter(base.Adapter):
+class Adapter(base.Adapter):  # type: ignore[misc]
     venv = "steadylight"
     dist = ""
     durable = True
@@ -29,7 +29,7 @@ class Adapter(base.Adapter):
             _answers.read(answer, now)
             return _answers.Judgement("S" * count)
 
-        _protocol.judge = judge
+        _protocol.judge = judge  # type: ignore[attr-defined]
 
     def track(self, user, event, props):
         contact = self.contacts.get(user)

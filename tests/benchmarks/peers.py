@@ -1,4 +1,4 @@
-"""The bench that measures the SDKs of others, with ours beside them: the same worker, the same sink, one after the other.
+"""The bench that measures the SDKs of others, with ours beside them: the same worker and sink, one after the other.
 
 It is not part of this project. It is copied to a folder of its own together with the adapter for this SDK, and makes a
 virtual environment for each SDK: STEADYLIGHT_PEERS_VENVS names the folder where they are, or are to be.

@@ -1,7 +1,7 @@
 """record() costs less than the SDKs of others that forget, and what it keeps arrives faster; all in one run.
 
-The bench in `../shared/peers/sdk` is the judge: a call with 8 properties at 2,000 a second, 50,000 calls back to back, the
-fastest pace without loss, import and memory. Peers whose figure is the best are named by it.
+The bench in `../shared/peers/sdk` is the judge: a call with 8 properties at 2,000 a second, 50,000 calls back to back,
+the fastest pace without loss, import and memory.
 """
 
 import os

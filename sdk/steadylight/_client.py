@@ -161,7 +161,7 @@ class Client:
         return self._delivery.flush(timeout)
 
     def close(self, timeout: float | None = None) -> int:
-        """Delivers what it can, in 1.5 seconds unless told otherwise, and ends. How many actions were not delivered.
+        """Delivers what it can, in a second unless told otherwise, and ends. How many actions were not delivered.
 
         They wait on disk for the next start, unless there is no spool: then they are lost, and the log says so.
         """
@@ -303,7 +303,7 @@ class AsyncClient:
         return await self._delivery.flush(timeout)
 
     async def close(self, timeout: float | None = None) -> int:
-        """Delivers what it can, in 1.5 seconds unless told otherwise, and ends. How many actions were not delivered.
+        """Delivers what it can, in a second unless told otherwise, and ends. How many actions were not delivered.
 
         They wait on disk for the next start, unless there is no spool: then they are lost, and the log says so.
         """

@@ -51,7 +51,7 @@ class Options:
     #: How long one request of the background delivery may take.
     request_timeout: float = 30.0
     #: How long close(), and an exit of the interpreter without it, tries to deliver what is left.
-    close_timeout: float = 1.5
+    close_timeout: float = 1.0
     #: Requests that are under way at once where more than one batch waits.
     in_flight: int = 2
     #: Seams for tests: a clock that only goes forward, the time of day, and a number in [0, 1).

@@ -33,7 +33,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _spool(given: argparse.Namespace) -> int:
-    options = Options(spool="" if given.spool is None else given.spool)
+    options = Options(spool="auto" if given.spool is None else given.spool)
     try:
         folder = home(endpoint(given.url, given.key), options)
     except (Misconfigured, OSError) as error:

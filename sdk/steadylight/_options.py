@@ -31,9 +31,9 @@ class Options:
     batch_bytes: int = 450_000
     #: How long the first action of a batch waits for company. 0 sends at once, at one request per action.
     linger: float = 0.05
-    #: The folder in which actions wait until they are delivered, readable by this user alone. "" means
+    #: The folder in which actions wait until they are delivered, readable by this user alone. "auto" means
     #: STEADYLIGHT_SPOOL, else a folder of the user's state; None keeps them in memory, which ends with the process.
-    spool: str | os.PathLike[str] | None = ""
+    spool: str | os.PathLike[str] | None = "auto"
     #: What this process may keep undelivered on disk. Beyond it new actions are dropped, counted and warned of once.
     spool_bytes: int = 1_000_000_000
     #: A file of the spool that was neither written to nor delivered from for so long is dropped, and counted. 30 days.
@@ -43,7 +43,7 @@ class Options:
     #: Properties whose value is never recorded, at any depth, whatever the case: `("password", "card_number")`.
     redact: tuple[str, ...] = ()
     #: Is given each action as a dict before it is kept, and returns what to keep; None drops it, and so does an error.
-    before_record: Callable[[dict[str, Any]], dict[str, Any] | None] | None = field(default=None, repr=False)
+    before_record: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
     #: The first pause after a failed request is between 0 and this; each further bound is twice the last.
     backoff_base: float = 0.5
     #: No pause is longer than this, unless the server asked for more with Retry-After.

@@ -32,7 +32,7 @@ _NONE = ("none", "off")
 def home(endpoint: Endpoint, options: Options) -> str | None:
     """The folder of this address and key, made if need be; None for no spool. Raises OSError where it cannot be."""
     chosen = options.spool
-    if chosen == "":
+    if chosen == "auto":
         chosen = os.environ.get(SPOOL_VARIABLE, "").strip()
     if chosen is None or chosen in _NONE:
         return None

@@ -6,12 +6,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from . import _survey
 from ._client import Client
 from ._errors import Misconfigured
 from ._models import Check
 from ._options import KEY_VARIABLE, SPOOL_VARIABLE, URL_VARIABLE, Options, endpoint
-from ._owner import home
+
+try:
+    from . import _survey
+    from ._owner import home
+except ImportError:  # No fcntl: Windows.
+    home = None  # type: ignore[assignment]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +37,9 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _spool(given: argparse.Namespace) -> int:
+    if home is None:
+        sys.stderr.write("There is no spool on this system.\n")
+        return 1
     options = Options(spool="auto" if given.spool is None else given.spool)
     try:
         folder = home(endpoint(given.url, given.key), options)

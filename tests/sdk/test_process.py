@@ -279,6 +279,23 @@ def test_a_child_of_multiprocessing_delivers_before_it_ends(port: Port) -> None:
     assert [action.type for action in port.server.actions] == ["child.worked"]
 
 
+def test_without_fcntl_memory_keeps(port: Port) -> None:
+    result = port.run("""
+        import sys
+        sys.modules["fcntl"] = None
+        from steadylight import Client
+        from steadylight.__main__ import main
+        with Client() as light:
+            light.contact("k").record("a.b")
+            print(light.stats().unsafe)
+        print(main(["check", "--json"]) + main(["spool", "stats"]))
+    """)
+
+    assert (result.returncode, result.stdout.splitlines()[0], result.stdout.splitlines()[-1]) == (0, "1", "1")
+    assert "There is no spool on this system" in result.stderr
+    assert [action.type for action in port.server.actions] == ["a.b"]
+
+
 def test_check_on_the_command_line(port: Port) -> None:
     began = time.monotonic()
     result = port.run("""

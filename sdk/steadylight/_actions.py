@@ -22,10 +22,9 @@ MAX_DEPTH = 8
 # A ready-made action is judged by the server; this only stops one that contains itself.
 _MAX_READY_DEPTH = 60
 _INT64 = 2**63
-_TEXT = frozenset((str, bool, type(None)))
-_NUMBERS = frozenset((int, float))
-# How many ids share one call of os.urandom; a power of two, so that a turn of the counter ends with one of these.
+# How many ids share one call of os.urandom: as many as the last byte of their counter tells apart.
 _NOISE = 256
+_LAST = tuple(f"{number:02x}-" for number in range(_NOISE))
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -59,7 +58,7 @@ class Ids:
         self._counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
         self._noise = os.urandom(_NOISE * 6).hex()
         self._latest = 0
-        self._moment = self._told(0)
+        self._moment = self._told(0, 0)
 
     def sequence(self) -> int:
         """The next number of this process."""
@@ -69,31 +68,30 @@ class Ids:
         """A new id, and the time of day in UTC to the millisecond.
 
         The id has 48 bits of milliseconds, a counter of 26 bits and 48 random bits: from os.urandom, not the random
-        module, since a host that seeds that one would make the same ids in every process.
+        module, since a host that seeds that one would make the same ids in every process. What many ids share, the
+        millisecond and all of the counter but its last byte, is kept as text.
         """
+        now, count = time.time_ns() // 1_000_000, next(self._counter) & 0x3FF_FFFF
+        last = count & 0xFF
         moment = self._moment
-        now = time.time_ns() // 1_000_000
-        if now != moment[0]:
-            moment = self._moment = self._told(now)
-        count = next(self._counter) & 0x3FF_FFFF
-        at = count % _NOISE * 12
-        if not at:
-            self._noise = os.urandom(_NOISE * 6).hex()
-            if not count:  # It begins anew, and goes on with a later millisecond.
-                self._latest += 1
-                moment = self._moment = self._told(now)
-        noise = self._noise[at : at + 12]
-        return f"{moment[1]}{count >> 14:03x}-{0x8000 | count & 0x3FFF:04x}-{noise}", moment[2]
+        if now != moment[0] or count - last != moment[1]:
+            if not last:
+                self._noise = os.urandom(_NOISE * 6).hex()
+                self._latest += not count  # It begins anew, and goes on with a later millisecond.
+            moment = self._moment = self._told(now, count - last)
+        at = last * 12
+        return f"{moment[2]}{_LAST[last]}{self._noise[at : at + 12]}", moment[3]
 
     def uuid7(self) -> str:
         """A new id."""
         return self.stamp()[0]
 
-    def _told(self, now: int) -> tuple[int, str, str]:
-        """A millisecond; how ids of it begin, which is later where the clock went back; and as RFC 3339."""
+    def _told(self, now: int, count: int) -> tuple[int, int, str, str]:
+        """Of a millisecond and a counter: both; how ids begin, later where the clock went back; and as RFC 3339."""
         latest = self._latest = max(self._latest, now)
+        begin = f"{latest >> 16:08x}-{latest & 0xFFFF:04x}-7{count >> 14:03x}-{0x80 | count >> 8 & 0x3F:02x}"
         second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1_000))
-        return now, f"{latest >> 16:08x}-{latest & 0xFFFF:04x}-7", f"{second}.{now % 1_000:03d}Z"
+        return now, count, begin, f"{second}.{now % 1_000:03d}Z"
 
 
 #: One per process: order among actions of the same moment is by this counter.
@@ -153,7 +151,9 @@ def _is_simple(properties: Mapping[str, Any]) -> bool:
     """Flat, of text, truth and numbers that JSON and the database have: neither endless nor of more than 64 bits."""
     for value in properties.values():
         kind = type(value)
-        if kind not in _TEXT and not (kind in _NUMBERS and -_INT64 <= value < _INT64):
+        if kind is str or kind is bool or value is None:
+            continue
+        if (kind is not int and kind is not float) or not -_INT64 <= value < _INT64:
             return False
     return True
 

@@ -146,15 +146,16 @@ class Recorder:
         return None
 
     def _record(self, head: dict[str, Any], properties: Mapping[str, Any] | None, contact: str | None) -> str | None:
-        id, now = IDS.stamp()
-        head = {"id": head.pop("id", None) or id, "sequence": IDS.sequence(), **head}
-        at = head.get("at")
+        new, now = IDS.stamp()
+        id, at = head.pop("id", None) or new, head.get("at")
+        head = {"id": id, "sequence": IDS.sequence(), **head}
         if at is None and self._reads_clock:
             head["at"] = now
         elif not isinstance(at, str):
             head["at"] = self._told_time(at or self._options.now())
         if self._scrubbing.is_needed:
             head, properties = self._scrubbed(head, properties)
+            id = head["id"]
         changes: list[str] = []
         payload = encode(head, properties, changes)
         if changes:
@@ -168,7 +169,8 @@ class Recorder:
                 "late", "Actions recorded after close() are lost. Close the client when the app ends, not before."
             )
             return None
-        if not self.queue.put(str(head["id"]), contact, payload):
+        id = str(id)
+        if not self.queue.put(id, contact, payload):
             self._count("overflowed")
             kept, limit = ("queue", self._options.queue_bytes)
             if self.spool is not None and self.spool.trouble is None:
@@ -180,7 +182,7 @@ class Recorder:
             told = "The spool cannot be written (%s): actions are kept in memory, where the end of the app ends them."
             self._warn("disk", told, self.spool.trouble)
         self.wake()
-        return str(head["id"])
+        return id
 
     def _told_time(self, at: Any) -> str:
         if at.tzinfo is None:

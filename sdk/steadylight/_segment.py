@@ -164,11 +164,10 @@ class Segment:
 
     def append(self, frame: bytes) -> bool:
         """One more record; False where there is no room for it, or it is sealed."""
-        start, written = self.end, self._map
-        end = start + len(frame)
-        if written is None or end > self.size:
+        end = self.end + len(frame)
+        if self._map is None or end > self.size:
             return False
-        written[start:end] = frame
+        self._map[self.end : end] = frame
         self.written += 1
         self.end = end
         return True

@@ -70,6 +70,12 @@ def _logged_as_by_default() -> None:
     logging.getLogger().setLevel(logging.WARNING)
 
 
+@pytest.fixture(autouse=True)
+def _spooled_apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test does not deliver is no other's."""
+    monkeypatch.setenv("STEADYLIGHT_SPOOL", str(tmp_path_factory.mktemp("spool", numbered=True)))
+
+
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
     """A real database, with mongod's own test commands, so that a test can make it fail.

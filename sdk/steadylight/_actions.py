@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 import os
-import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -15,13 +14,17 @@ from enum import Enum
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from pydantic_core import PydanticSerializationError, to_json
+
 #: Bytes of one action's properties as JSON, and how deep they may nest, properties themselves being the first level.
 MAX_PROPERTIES = 32_768
 MAX_DEPTH = 8
 # A ready-made action is judged by the server; this only stops one that contains itself.
 _MAX_READY_DEPTH = 60
 _INT64 = 2**63
-_SIMPLE = frozenset((str, bool, float, type(None)))
+# How many ids share one call of os.urandom: as many as the last byte of their counter tells apart.
+_NOISE = 256
+_LAST = tuple(f"{number:02x}-" for number in range(_NOISE))
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -36,41 +39,59 @@ class Entry(NamedTuple):
     #: The contact it belongs to, so that a context can wait for this contact's own actions; None where nobody waits.
     contact: str | None
     payload: bytes
-    #: Its place in an iterable of ready-made actions; -1 for recorded ones.
+    #: Its place in an iterable of ready-made actions, or in its segment; -1 for what waits in memory.
     place: int = -1
+    #: The file of the spool that it came from, which is told when it is done.
+    segment: Any = None
 
 
 class Ids:
-    """UUIDv7 (RFC 9562) that only go up within a process, and the sequence counter beside them."""
+    """UUIDv7 (RFC 9562) that only go up within a process, and the sequence counter beside them; without a lock."""
 
     def __init__(self) -> None:
         self._sequence = itertools.count(1)
         self.start_over()
 
     def start_over(self) -> None:
-        """Forget the last id: a forked child must not count on from where its parent counts on too."""
-        self._lock = threading.RLock()
-        self._last = 0
+        """Forget the noise: a forked child must not go on with what its parent goes on with, too."""
+        # Begun at random, so that two processes count differently; low enough not to reach its end soon.
+        self._counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
+        self._noise = os.urandom(_NOISE * 6).hex()
+        self._latest = 0
+        self._moment = self._told(0, 0)
 
     def sequence(self) -> int:
         """The next number of this process."""
         return next(self._sequence)
 
-    def uuid7(self) -> str:
-        """48 bits of milliseconds, then 73 random bits; a second one in the same millisecond counts on from the first.
+    def stamp(self) -> tuple[str, str]:
+        """A new id, and the time of day in UTC to the millisecond.
 
-        os.urandom, not the random module: a host that seeds that one would make the same ids in every process.
+        The id has 48 bits of milliseconds, a counter of 26 bits and 48 random bits: from os.urandom, not the random
+        module, since a host that seeds that one would make the same ids in every process. What many ids share, the
+        millisecond and all of the counter but its last byte, is kept as text.
         """
-        noise = int.from_bytes(os.urandom(10), "big")
-        fresh = (time.time_ns() // 1_000_000) << 74 | noise >> 7
-        with self._lock:
-            if fresh <= self._last:
-                fresh = self._last + 1 + (noise & 0xFFFFFFFF)
-            self._last = fresh
-        high, low = fresh >> 62, fresh & 0x3FFF_FFFF_FFFF_FFFF
-        whole = (high >> 12) << 80 | 7 << 76 | (high & 0xFFF) << 64 | 2 << 62 | low
-        text = f"{whole:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        now, count = time.time_ns() // 1_000_000, next(self._counter) & 0x3FF_FFFF
+        last = count & 0xFF
+        moment = self._moment
+        if now != moment[0] or count - last != moment[1]:
+            if not last:
+                self._noise = os.urandom(_NOISE * 6).hex()
+                self._latest += not count  # It begins anew, and goes on with a later millisecond.
+            moment = self._moment = self._told(now, count - last)
+        at = last * 12
+        return f"{moment[2]}{_LAST[last]}{self._noise[at : at + 12]}", moment[3]
+
+    def uuid7(self) -> str:
+        """A new id."""
+        return self.stamp()[0]
+
+    def _told(self, now: int, count: int) -> tuple[int, int, str, str]:
+        """Of a millisecond and a counter: both; how ids begin, later where the clock went back; and as RFC 3339."""
+        latest = self._latest = max(self._latest, now)
+        begin = f"{latest >> 16:08x}-{latest & 0xFFFF:04x}-7{count >> 14:03x}-{0x80 | count >> 8 & 0x3F:02x}"
+        second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1_000))
+        return now, count, begin, f"{second}.{now % 1_000:03d}Z"
 
 
 #: One per process: order among actions of the same moment is by this counter.
@@ -83,14 +104,23 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def encode(head: Mapping[str, Any], properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
+def encode(head: dict[str, Any], properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
     """The JSON of a new action. What JSON lacks becomes text, and is named in `changes`. Raises Unfit."""
-    body = _encoded(head, _MAX_READY_DEPTH, changes)
     if not properties:
-        return body
+        return _encoded(head, _MAX_READY_DEPTH, changes)
+    if type(properties) is dict and _is_simple(properties):
+        try:
+            head["properties"] = properties
+            whole = to_json(head)
+            # Nearly always: then nobody need know how large the properties alone are.
+            if len(whole) <= MAX_PROPERTIES:
+                return whole
+        except (PydanticSerializationError, UnicodeError):
+            pass
+        del head["properties"]
     if not isinstance(properties, Mapping):
         raise Unfit(f"properties must be a mapping, not {type(properties).__name__}")
-    told = _encoded(properties, MAX_DEPTH, changes, is_checked=_is_simple(properties))
+    body, told = _encoded(head, _MAX_READY_DEPTH, changes), dumps(_plain(properties, 0, MAX_DEPTH, changes))
     if len(told) > MAX_PROPERTIES:
         raise Unfit(f"its properties take {len(told):,} bytes of the {MAX_PROPERTIES:,} allowed")
     return body[:-1] + b',"properties":' + told + b"}"
@@ -110,23 +140,22 @@ def dumps(value: object) -> bytes:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
-def _encoded(value: Mapping[str, Any], deepest: int, changes: list[str], *, is_checked: bool = True) -> bytes:
-    """Without a copy where nothing needs to be changed, which is a fifth of the time."""
-    if is_checked:
-        try:
-            return dumps(value)
-        except (TypeError, ValueError):
-            pass
-    return dumps(_plain(value, 0, deepest, changes))
+def _encoded(value: Mapping[str, Any], deepest: int, changes: list[str]) -> bytes:
+    try:
+        return dumps(value)
+    except (TypeError, ValueError):
+        return dumps(_plain(value, 0, deepest, changes))
 
 
 def _is_simple(properties: Mapping[str, Any]) -> bool:
-    """Flat, and of such values that only a float could be amiss, which the encoder itself finds."""
+    """Flat, of text, truth and numbers that JSON and the database have: neither endless nor of more than 64 bits."""
     for value in properties.values():
         kind = type(value)
-        if kind not in _SIMPLE and not (kind is int and -_INT64 <= value < _INT64):
+        if kind is str or kind is bool or value is None:
+            continue
+        if (kind is not int and kind is not float) or not -_INT64 <= value < _INT64:
             return False
-    return type(properties) is dict
+    return True
 
 
 def _plain(value: Any, depth: int, deepest: int, changes: list[str]) -> Any:

@@ -33,7 +33,7 @@ class _Shared:
     def __init__(self, url: str | None, key: str | None, options: Options | None, on_refused: OnRefused | None) -> None:
         self.endpoint = endpoint(url, key)
         self.options = options or Options()
-        self.recorder = Recorder(self.options, on_refused)
+        self.recorder = Recorder(self.options, on_refused, self.endpoint)
         self.known = Known()
 
     def context(self, contact: Recording, within: float, stale_ok: bool, recent: int) -> Reading:
@@ -168,7 +168,10 @@ class Client:
         return self._delivery.flush(timeout)
 
     def close(self, timeout: float | None = None) -> int:
-        """Delivers what it can, in 2 seconds unless told otherwise, and ends. How many actions are lost."""
+        """Delivers what it can, in a second unless told otherwise, and ends. How many actions were not delivered.
+
+        They wait on disk for the next start, unless there is no spool: then they are lost, and the log says so.
+        """
         return self._delivery.close(self._shared.options.close_timeout if timeout is None else timeout)
 
     def __enter__(self) -> Self:
@@ -312,7 +315,10 @@ class AsyncClient:
         return await self._delivery.flush(timeout)
 
     async def close(self, timeout: float | None = None) -> int:
-        """Delivers what it can, in 2 seconds unless told otherwise, and ends. How many actions are lost."""
+        """Delivers what it can, in a second unless told otherwise, and ends. How many actions were not delivered.
+
+        They wait on disk for the next start, unless there is no spool: then they are lost, and the log says so.
+        """
         return await self._delivery.close(self._shared.options.close_timeout if timeout is None else timeout)
 
     async def __aenter__(self) -> Self:

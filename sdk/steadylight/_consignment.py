@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ._actions import Entry, Unfit, encode_ready
-from ._answers import Judgement
+from ._answers import Answer, Judgement
 from ._errors import SteadylightError
 from ._models import Notice, Verdict, Verdicts
-from ._recorder import taken
+from ._protocol import Request
+from ._queue import taken
 
 # What is remembered of refusals and warnings, so that a million of them take no more memory than a thousand.
 _REMEMBERED = 1_000
@@ -83,6 +84,16 @@ class Consignment:
 
     def failed(self, error: SteadylightError, batch: Sequence[Entry]) -> None:
         """Nothing to note: the actions stay with the worker that sends them again."""
+
+    def pausing(self, seconds: float) -> None:
+        """Nothing to note."""
+
+    def question(self) -> Request | None:
+        """None."""
+        return None
+
+    def answered(self, answer: Answer) -> SteadylightError | None:
+        """Nothing was asked."""
 
     def verdicts(self) -> Verdicts:
         """So far."""

@@ -188,15 +188,33 @@ class Stats(_Model):
     refused: int = 0
     #: Actions that were sent again after a failure; one sent three times counts twice.
     resent: int = 0
-    #: record() calls given up since the queue was full.
+    #: record() calls given up since spool or queue was full.
     overflowed: int = 0
     #: record() calls given up since the action is too large, too deep or not to be encoded.
     unfit: int = 0
     #: record() calls after close().
     late: int = 0
+    #: record() calls that `before_record` did not want, or could not judge.
+    dropped: int = 0
+    #: Actions that processes before this one left on disk, and that this one delivers.
+    adopted: int = 0
+    #: Given up since nobody took them for as long as `spool_age`.
+    expired: int = 0
+    #: Records of the spool that were torn by a crash, or damaged; no action can be read from them.
+    damaged: int = 0
+    #: record() calls that were kept in memory since the disk failed.
+    unspooled: int = 0
     #: Still to be delivered, now.
     undelivered: int = 0
+    #: Of these, in memory alone: the end of the process would lose them.
+    unsafe: int = 0
+    #: Bytes of the spool that this process is to deliver.
+    spool_bytes: int = 0
     #: Failed requests since the last one that worked; 0 means that delivery works.
     failures: int = 0
     #: What the last failed request said; None as soon as one works.
     last_error: str | None = None
+    #: "open" after a failed request: one request at a time tries whether the server is back.
+    circuit: Literal["closed", "open"] = "closed"
+    #: Seconds until it is tried again; None while the circuit is closed.
+    retry_in: float | None = None

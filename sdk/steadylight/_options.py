@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from ._errors import Misconfigured
 
 URL_VARIABLE = "STEADYLIGHT_URL"
 KEY_VARIABLE = "STEADYLIGHT_KEY"
+SPOOL_VARIABLE = "STEADYLIGHT_SPOOL"
 
 
 def utc_now() -> datetime:
@@ -29,8 +31,19 @@ class Options:
     batch_bytes: int = 450_000
     #: How long the first action of a batch waits for company. 0 sends at once, at one request per action.
     linger: float = 0.05
-    #: What may wait undelivered in memory. Beyond it new actions are dropped, counted and warned of once.
+    #: The folder in which actions wait until they are delivered, readable by this user alone. "auto" means
+    #: STEADYLIGHT_SPOOL, else a folder of the user's state; None keeps them in memory, which ends with the process.
+    spool: str | os.PathLike[str] | None = "auto"
+    #: What this process may keep undelivered on disk. Beyond it new actions are dropped, counted and warned of once.
+    spool_bytes: int = 1_000_000_000
+    #: A file of the spool that was neither written to nor delivered from for so long is dropped, and counted. 30 days.
+    spool_age: float = 2_592_000.0
+    #: The same bound for what waits in memory, without a spool or when the disk fails.
     queue_bytes: int = 32_000_000
+    #: Properties whose value is never recorded, at any depth, whatever the case: `("password", "card_number")`.
+    redact: tuple[str, ...] = ()
+    #: Is given each action as a dict before it is kept, and returns what to keep; None drops it, and so does an error.
+    before_record: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
     #: The first pause after a failed request is between 0 and this; each further bound is twice the last.
     backoff_base: float = 0.5
     #: No pause is longer than this, unless the server asked for more with Retry-After.
@@ -38,8 +51,8 @@ class Options:
     #: How long one request of the background delivery may take.
     request_timeout: float = 30.0
     #: How long close(), and an exit of the interpreter without it, tries to deliver what is left.
-    close_timeout: float = 2.0
-    #: Requests that deliver() keeps under way at once.
+    close_timeout: float = 1.0
+    #: Requests that are under way at once where more than one batch waits.
     in_flight: int = 2
     #: Seams for tests: a clock that only goes forward, the time of day, and a number in [0, 1).
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)

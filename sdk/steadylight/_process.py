@@ -32,11 +32,13 @@ def opened(delivery: Open) -> None:
     _OPEN.add(delivery)
 
 
-def closed(delivery: Open, left: int) -> None:
-    """It was closed, with so many actions left."""
+def closed(delivery: Open, left: int, lost: int) -> None:
+    """It was closed, with so many actions left, of which so many are in memory alone."""
     _OPEN.discard(delivery)
-    if left:
-        log.warning("%d recorded actions could not be delivered before the end", left)
+    if left > lost:
+        log.info("%d recorded actions wait on disk for the next start", left - lost)
+    if lost:
+        log.warning("%d recorded actions could not be delivered before the end, and are lost", lost)
 
 
 def close_when_a_child_ends(delivery: Open) -> None:

@@ -90,6 +90,15 @@ class Source(Protocol):
     def failed(self, error: SteadylightError, batch: Sequence[Entry]) -> None:
         """A whole request failed and its actions will be sent again."""
 
+    def pausing(self, seconds: float) -> None:
+        """The next try is so far away."""
+
+    def question(self) -> Request | None:
+        """What it wants to know of the server when there is nothing to send."""
+
+    def answered(self, answer: Answer) -> SteadylightError | None:
+        """What came back. The error, if it is to be asked again after a pause."""
+
 
 class Backoff:
     """The schedule of pauses: full jitter under one ceiling, begun anew when something worked."""
@@ -149,26 +158,36 @@ def _packed(body: bytes, timeout: float, headers: Mapping[str, str] | None = Non
     return Request(gzip.compress(body, _GZIP_LEVEL, mtime=0), {"Content-Encoding": "gzip", **headers}, timeout)
 
 
-def delivery(source: Source, options: Options, *, until: float | None = None, patient: bool = True) -> Delivery:
+def delivery(
+    source: Source, options: Options, *, until: float | None = None, patient: bool = True, brief: bool = False
+) -> Delivery:
     """Sends what the source holds, batch after batch.
 
     Patient, it never ends: it idles when there is nothing, and outlasts a refused key. Otherwise it ends when the
     source is empty, or at `until` on the options' clock, and raises Unauthenticated or Forbidden, since somebody is
-    there to be told. However it ends, actions without a verdict are given back.
+    there to be told. Brief, it also ends instead of pausing. However it ends, actions without a verdict are given back.
     """
     backoff = Backoff(options)
     again: list[list[Entry]] = []
+
+    def pause(error: SteadylightError | None) -> Sleep:
+        pause = _shorter(backoff.after(error), _left(until, options))
+        source.pausing(pause.seconds)
+        return pause
+
     try:
         while (left := _left(until, options)) > 0:
             batch = again.pop() if again else source.take(options.batch_count, options.batch_bytes)
             if not batch:
-                if not patient:
+                if brief or not patient:
                     return
-                yield Idle()
+                if (question := source.question()) is None:
+                    yield Idle()
+                elif (error := source.answered(_certain((yield question)))) is not None:
+                    yield pause(error)
                 continue
             again.append(batch)
-            answer = yield recording(batch, options, min(options.request_timeout, left))
-            assert answer is not None
+            answer = _certain((yield recording(batch, options, min(options.request_timeout, left))))
             try:
                 judgement = judge(answer, len(batch), options.now())
             except (Invalid, TooComplex) as error:
@@ -181,17 +200,26 @@ def delivery(source: Source, options: Options, *, until: float | None = None, pa
                 if not patient and isinstance(error, Unauthenticated | Forbidden):
                     raise
                 source.failed(error, batch)
-                yield _shorter(backoff.after(error), _left(until, options))
+                if brief:
+                    return
+                yield pause(error)
             else:
                 source.settle(batch, judgement)
                 again.pop()
                 if set(judgement.letters) != {"R"}:
                     backoff.reset()
                 if "R" in judgement.letters:
-                    yield _shorter(backoff.after(None), _left(until, options))
+                    if brief:
+                        return
+                    yield pause(None)
     finally:
         for batch in again:
             source.give_back(batch)
+
+
+def _certain(answer: Answer | None) -> Answer:
+    assert answer is not None
+    return answer
 
 
 def asking(

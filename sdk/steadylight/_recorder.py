@@ -1,235 +1,332 @@
-"""What stands behind record(): actions are encoded, queued, and leave when the server has judged them.
+"""What stands behind record(): actions are encoded, kept, and leave when the server has judged them.
 
-The queue is the small `Queue` below, so that another keeper (on disk, say) can take its place. Nothing here waits for
-the network, and nothing raises into the host. Locks are re-entrant: a signal handler may record in the middle of a
-record().
+They are kept on disk (`_spool`), or in memory where there is no disk (`_queue`). Nothing here waits for the network or
+for a lock of who delivers, and nothing raises into the host. A signal handler may record in the middle of a record().
 """
 
 import json
 import logging
 import threading
-from collections import Counter, deque
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any
 
+from . import _notes, _operations
 from ._actions import IDS, Entry, Unfit, encode, rfc3339
-from ._answers import Judgement
-from ._errors import Forbidden, SteadylightError, Unauthenticated
+from ._answers import Answer, Judgement, read
+from ._errors import (
+    Forbidden,
+    Internal,
+    RateLimited,
+    SteadylightError,
+    Timeout,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+)
 from ._models import Stats, Verdict
-from ._options import Options
+from ._options import Endpoint, Options, utc_now
+from ._protocol import Request, request
+from ._queue import MemoryQueue, Queue
+from ._scrubbing import Dropped, Scrubbing
+
+try:
+    from . import _owner, _spool
+except ImportError:  # No fcntl: Windows.
+    _spool = None  # type: ignore[assignment]
 
 log = logging.getLogger("steadylight")
 
 #: Called with the action as it was sent, and why it was refused.
 OnRefused = Callable[[dict[str, Any], Verdict], None]
 
-
-class Queue(Protocol):
-    """Keeps actions from record() until a final verdict. Thread-safe; its methods are quick."""
-
-    def put(self, entry: Entry) -> bool:
-        """Keep it. False: no room, and it is not kept."""
-
-    def take(self, count: int, size: int) -> list[Entry]:
-        """The oldest, at most so many and so many bytes, at least one if there is any; kept until discarded."""
-
-    def give_back(self, entries: Sequence[Entry], *, last: bool = False) -> None:
-        """Taken, but to be sent again: before everything else or, if `last`, after it."""
-
-    def discard(self, entries: Sequence[Entry]) -> None:
-        """These have their final verdict."""
-
-    def waiting(self) -> int:
-        """How many `take` could bring now."""
-
-    def undelivered(self, contact: str | None = None) -> int:
-        """How many have no final verdict, taken ones included; of all, or of one contact."""
-
-
-class MemoryQueue:
-    """A queue bounded by bytes. When it is full the newest is turned away: what is in it came first."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.RLock()
-        self._entries: deque[Entry] = deque()
-        self._size = 0
-        self._count = 0
-        self._contacts: Counter[str] = Counter()
-
-    def put(self, entry: Entry) -> bool:
-        with self._lock:
-            if self._size + len(entry.payload) > self._limit:
-                return False
-            self._size += len(entry.payload)
-            self._count += 1
-            if entry.contact is not None:
-                self._contacts[entry.contact] += 1
-            self._entries.append(entry)
-            return True
-
-    def take(self, count: int, size: int) -> list[Entry]:
-        with self._lock:
-            return taken(self._entries, count, size)
-
-    def give_back(self, entries: Sequence[Entry], *, last: bool = False) -> None:
-        with self._lock:
-            if last:
-                self._entries.extend(entries)
-            else:
-                self._entries.extendleft(reversed(entries))
-
-    def discard(self, entries: Sequence[Entry]) -> None:
-        with self._lock:
-            for entry in entries:
-                self._size -= len(entry.payload)
-                self._count -= 1
-                if entry.contact is not None:
-                    self._contacts[entry.contact] -= 1
-                    if not self._contacts[entry.contact]:
-                        del self._contacts[entry.contact]
-
-    def waiting(self) -> int:
-        return len(self._entries)
-
-    def undelivered(self, contact: str | None = None) -> int:
-        return self._count if contact is None else self._contacts.get(contact, 0)
-
-
-def taken(entries: deque[Entry], count: int, size: int) -> list[Entry]:
-    """Removes the first from `entries`: at most so many and so many bytes, but at least one if there is any."""
-    batch: list[Entry] = []
-    while entries and len(batch) < count:
-        size -= len(entries[0].payload) + 1  # and a comma
-        if size < 0 and batch:
-            break
-        batch.append(entries.popleft())
-    return batch
+# Errors after which the same question may be asked again later.
+_AWAY = (Timeout, Unreachable, Unavailable, RateLimited, Internal, Unauthenticated, Forbidden)
+# Seconds between two notes of what was dropped.
+_NOTE_EVERY = 5.0
 
 
 class Recorder:
     """Takes actions from the host, and is the source that the delivery plays. See the module for its promises."""
 
-    def __init__(self, options: Options, on_refused: OnRefused | None = None) -> None:
+    def __init__(self, options: Options, on_refused: OnRefused | None = None, endpoint: Endpoint | None = None) -> None:
         self._options = options
         self._on_refused = on_refused
+        self._scrubbing = Scrubbing(options)
+        self._reads_clock = options.now is utc_now
         #: Tells the delivery that there is something new; set by whoever delivers.
         self.wake: Callable[[], None] = lambda: None
+        self._warned: set[str] = set()
+        self._home = None if endpoint is None else self._found_home(endpoint)
+        self.queue: Queue = MemoryQueue(0)
         self.start_over()
+
+    def _found_home(self, endpoint: Endpoint) -> str | None:
+        if _spool is None:
+            self._warn("disk", "There is no spool on this system: what is undelivered when the app ends is lost.")
+            return None
+        try:
+            return _owner.home(endpoint, self._options)
+        except OSError as error:
+            self._warn("disk", "There is no spool: %s. What is undelivered when the app ends is lost.", error)
+            return None
 
     def start_over(self) -> None:
         """Empty, with fresh locks and counters: at the start, and in a forked child.
 
         What the parent had queued is the parent's to deliver; its locks may be held by threads that the child lacks.
         """
-        self.queue: Queue = MemoryQueue(self._options.queue_bytes)
+        self.queue.abandon()
+        self.spool = None if self._home is None else self._opened(self._home)
+        self.queue = MemoryQueue(self._options.queue_bytes) if self.spool is None else self.spool
         #: Of the last answer: a read that presents it sees what was delivered until then.
         self.token: str | None = None
         self._lock = threading.RLock()
+        self._beginning = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._warned: set[str] = set()
+        self._noted: Counter[str] = Counter()
+        self._note_at = 0.0
+        self._warned = set()
         self._failures = 0
+        #: Failed requests, ever.
+        self.failed_ever = 0
         self._last_error: str | None = None
+        self._retry_at: float | None = None
+        self._knows_channel = self.spool is None
         self._is_closed = False
+
+    def _opened(self, home: str) -> "_spool.Spool":
+        options = self._options
+        return _spool.Spool(home, limit=options.spool_bytes, age=options.spool_age, memory=options.queue_bytes)
+
+    def begin(self, *, other_keys: bool = False) -> None:
+        """Adopts what dead processes left; by whoever delivers, before the first batch."""
+        if self.spool is not None and self._home is not None:
+            try:
+                with self._beginning:  # Who asks for other keys has the earlier ones adopted when it returns.
+                    adopted = self.spool.adopt()
+                    if other_keys:
+                        adopted += sum(self.spool.adopt(sibling) for sibling in _owner.siblings(self._home))
+                if adopted:
+                    log.info("%d actions that a process before this one left are delivered now", adopted)
+            except OSError as error:
+                self._warn("adopt", "The spool cannot be read: %s", error)
+
+    @property
+    def has_inheritance(self) -> bool:
+        """Whether there may be something to deliver before anything is recorded."""
+        return self.spool is not None and self.spool.has_others()
+
+    @property
+    def failed_now(self) -> bool:
+        """Whether the last request failed."""
+        return self._failures > 0
 
     def close(self) -> None:
         """From now on record() keeps nothing, since nobody would deliver it."""
         self._is_closed = True
+        self._note_drops(now=True)
+        with suppress(OSError):  # What is on disk stays there.
+            self.queue.close()
 
     def record(self, head: dict[str, Any], properties: Mapping[str, Any] | None, contact: str | None) -> str | None:
-        """Queue one action. Its id, or None when it could not be kept: counted, and warned of once for each cause."""
+        """Keep one action. Its id, or None when it could not be kept: counted, and warned of once for each cause."""
         try:
             return self._record(head, properties, contact)
         except Unfit as error:
             self._count("unfit")
             self._warn("unfit", "An action of type %r was not recorded: %s.", _short(head.get("type")), error)
+        except Dropped:
+            self._count("dropped")
         except Exception as error:  # A broken __str__, an exhausted memory: never the host's problem.
             self._count("unfit")
             self._warn("error", "An action was not recorded: %s.", type(error).__name__)
         return None
 
     def _record(self, head: dict[str, Any], properties: Mapping[str, Any] | None, contact: str | None) -> str | None:
-        head = {"id": head.pop("id", None) or IDS.uuid7(), "sequence": IDS.sequence(), **head}
-        at = head.get("at") or self._options.now()
-        if not isinstance(at, str):
-            if at.tzinfo is None:
-                self._warn(
-                    "naive", "A time without time zone was recorded; it is taken as UTC. Pass an aware datetime."
-                )
-            head["at"] = rfc3339(at)
+        new, now = IDS.stamp()
+        id, at = head.pop("id", None) or new, head.get("at")
+        head = {"id": id, "sequence": IDS.sequence(), **head}
+        if at is None and self._reads_clock:
+            head["at"] = now
+        elif not isinstance(at, str):
+            head["at"] = self._told_time(at or self._options.now())
+        if self._scrubbing.is_needed:
+            head, properties = self._scrubbed(head, properties)
+            id = head["id"]
         changes: list[str] = []
         payload = encode(head, properties, changes)
         if changes:
             told = "Properties of type %r hold %s, which JSON lacks; it is recorded as text."
             self._warn("text", told, _short(head["type"]), changes[0])
+        if len(payload) > self._options.batch_bytes:
+            raise Unfit(f"it takes {len(payload):,} bytes of the {self._options.batch_bytes:,} that a request may hold")
         if self._is_closed:
             self._count("late")
             self._warn(
                 "late", "Actions recorded after close() are lost. Close the client when the app ends, not before."
             )
             return None
-        if not self.queue.put(Entry(str(head["id"]), contact, payload)):
+        id = str(id)
+        if not self.queue.put(id, contact, payload):
             self._count("overflowed")
-            told = "The queue of %d bytes is full: new actions are lost until the server takes some. Last failure: %s"
-            self._warn("overflow", told, self._options.queue_bytes, self._last_error or "none")
+            kept, limit = ("queue", self._options.queue_bytes)
+            if self.spool is not None and self.spool.trouble is None:
+                kept, limit = ("spool", self._options.spool_bytes)
+            told = "The %s of %d bytes is full: new actions are lost until the server takes some. Last failure: %s"
+            self._warn("overflow", told, kept, limit, self._last_error or "none")
             return None
-        self._count("recorded")
+        if self.spool is not None and self.spool.trouble is not None:
+            told = "The spool cannot be written (%s): actions are kept in memory, where the end of the app ends them."
+            self._warn("disk", told, self.spool.trouble)
         self.wake()
-        return str(head["id"])
+        return id
+
+    def _told_time(self, at: Any) -> str:
+        if at.tzinfo is None:
+            self._warn("naive", "A time without time zone was recorded; it is taken as UTC. Pass an aware datetime.")
+        return rfc3339(at)
+
+    def _scrubbed(
+        self, head: dict[str, Any], properties: Mapping[str, Any] | None
+    ) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+        try:
+            return self._scrubbing.scrubbed(head, properties)
+        except (Dropped, Unfit):
+            raise
+        except Exception as error:
+            # What could not be scrubbed may hold what nobody should see.
+            self._warn("scrub", "before_record raised %s: actions for which it does are dropped.", type(error).__name__)
+            raise Dropped from error
 
     # What the protocol asks of a source.
 
     def take(self, count: int, size: int) -> list[Entry]:
-        return self.queue.take(count, size)
+        return [] if self._is_closed else self.queue.take(count, size)
 
     def give_back(self, batch: Sequence[Entry]) -> None:
-        self.queue.give_back(batch)
+        # The interpreter's end clears away a delivery whose thread it stopped, maybe with the queue's lock in hand.
+        if not self._is_closed:
+            self.queue.give_back(batch)
 
     def settle(self, batch: Sequence[Entry], judgement: Judgement) -> None:
         """Count, tell of refusals, and keep what is to be sent again."""
         self.token = judgement.token or self.token
-        self._failures, self._last_error = 0, None
+        self._failures, self._last_error, self._retry_at = 0, None, None
         self._warned -= {"Unauthenticated", "Forbidden"}
-        retries = [entry for entry, letter in zip(batch, judgement.letters, strict=True) if letter == "R"]
-        final = [entry for entry, letter in zip(batch, judgement.letters, strict=True) if letter != "R"]
+        letters = judgement.letters
         for letter, name in (("S", "stored"), ("D", "duplicate"), ("X", "refused"), ("R", "resent")):
-            self._count(name, judgement.letters.count(letter))
+            self._count(name, letters.count(letter))
         for verdict in judgement.exceptions:
             if verdict.verdict == "REFUSED" and 0 <= verdict.index < len(batch):
                 self._refused(batch[verdict.index], verdict)
-        self.queue.give_back(retries, last=True)
-        self.queue.discard(final)
+        if "R" in letters:
+            retries = [entry for entry, letter in zip(batch, letters, strict=True) if letter == "R"]
+            batch = [entry for entry, letter in zip(batch, letters, strict=True) if letter != "R"]
+            self.queue.give_back(retries, last=True)
+        self.queue.discard(batch)
+        self._note_drops()
+        log.debug("%d actions got their verdicts; %d are left", len(letters), self.queue.undelivered())
 
     def failed(self, error: SteadylightError, batch: Sequence[Entry]) -> None:
         self._count("resent", len(batch))
         self._failures += 1
+        self.failed_ever += 1
         self._last_error = str(error)
         log.debug("%d actions will be sent again: %s", len(batch), error)
         if isinstance(error, Unauthenticated | Forbidden):
             told = "The server refuses this channel's key: %s Actions are kept until the key is repaired."
             self._warn(type(error).__name__, told, error)
 
+    def pausing(self, seconds: float) -> None:
+        """Whoever delivers waits so long before it tries again."""
+        self._retry_at = self._options.clock() + seconds
+
+    def question(self) -> Request | None:
+        """Which channel is this key of? Asked once, so that what was recorded with an earlier key is found again."""
+        if self._knows_channel or self._home is None:
+            return None
+        try:
+            self._knows_channel = _owner.channel(self._home) is not None and not _owner.siblings(self._home)
+        except OSError:
+            self._knows_channel = True
+        if self._knows_channel:
+            return None
+        return request("WhoAmI", _operations.WHO_AM_I, None, self._options.request_timeout)
+
+    def answered(self, answer: Answer) -> SteadylightError | None:
+        """What came back. The error, if it is to be asked again."""
+        try:
+            name = read(answer, self._options.now())["viewer"]["channel"]
+            self._knows_channel = True
+            if isinstance(name, str) and self._home is not None and self.spool is not None:
+                _owner.learn(self._home, name)
+                for sibling in _owner.siblings(self._home):
+                    if _owner.channel(sibling) == name:
+                        self.spool.adopt(sibling)
+        except _AWAY as error:
+            return error
+        except Exception as error:
+            # A server that answers so has no channel to tell of, or the disk fails; nothing recorded depends on it.
+            log.debug("The channel of this key could not be learnt: %s", type(error).__name__)
+            self._knows_channel = True
+        return None
+
     def _refused(self, entry: Entry, verdict: Verdict) -> None:
         told = "The server refused an action for good (%s: %s). Pass on_refused= to be told of each; this is said once."
         self._warn("refused", told, verdict.code, verdict.message)
+        action = json.loads(entry.payload)
+        if self._home is not None:
+            note = {"at": rfc3339(self._options.now()), "code": verdict.code, "message": verdict.message}
+            self._note(_notes.REFUSED, {**note, "action": action})
         if self._on_refused is not None:
             try:
-                self._on_refused(json.loads(entry.payload), verdict)
+                self._on_refused(action, verdict)
             except Exception:
                 log.exception("on_refused raised; delivery goes on")
 
     def stats(self) -> Stats:
         """The counters, now."""
+        met = Counter() if self.spool is None else self.spool.counts
+        retry_in = None if self._retry_at is None else max(0.0, self._retry_at - self._options.clock())
         return Stats(
             **{name: self._counts[name] for name in _COUNTED},
+            **{name: met[name] for name in _MET},
+            recorded=self.queue.recorded(),
             undelivered=self.queue.undelivered(),
+            unsafe=self.queue.unsafe(),
+            spool_bytes=0 if self.spool is None else self.spool.size,
             failures=self._failures,
             last_error=self._last_error,
+            circuit="open" if self._failures else "closed",
+            retry_in=retry_in if self._failures else None,
         )
 
     def _count(self, name: str, by: int = 1) -> None:
         with self._lock:
             self._counts[name] += by
+
+    def _note_drops(self, *, now: bool = False) -> None:
+        """Adds to the spool's own account of what was ever dropped, now and then."""
+        if self._home is None or (not now and time.monotonic() < self._note_at):
+            return
+        self._note_at = time.monotonic() + _NOTE_EVERY
+        met = Counter() if self.spool is None else self.spool.counts
+        total = Counter({name: self._counts[name] + met[name] for name in _DROPPED})
+        with self._lock:
+            new, self._noted = total - self._noted, total
+        if new:
+            self._note(_notes.DROPPED, {"at": rfc3339(self._options.now()), **new})
+
+    def _note(self, name: str, note: Mapping[str, Any]) -> None:
+        try:
+            _notes.add(self._home or "", name, note)
+        except OSError as error:
+            self._warn(
+                "disk", "The spool cannot be written (%s): refusals and drops are counted in memory only.", error
+            )
 
     def _warn(self, cause: str, told: str, *values: object) -> None:
         """Once per cause; remembered before it is logged, since a log handler may itself record."""
@@ -238,7 +335,9 @@ class Recorder:
             log.warning(told, *values)
 
 
-_COUNTED = ("recorded", "stored", "duplicate", "refused", "resent", "overflowed", "unfit", "late")
+_COUNTED = ("stored", "duplicate", "refused", "resent", "overflowed", "unfit", "late", "dropped")
+_MET = ("adopted", "expired", "damaged", "unspooled")
+_DROPPED = ("refused", "overflowed", "unfit", "late", "dropped", "expired", "damaged")
 
 
 def _short(text: object) -> str:

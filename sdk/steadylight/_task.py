@@ -27,14 +27,18 @@ class TaskDelivery:
         self._reset()
         recorder.wake = self.wake
         _process.opened(self)
+        if recorder.has_inheritance:
+            self.wake()
 
     def _reset(self) -> None:
         self._task: asyncio.Task[None] | None = None
+        self._helpers: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._wake_at = 0
         self._hurries = 0
         self._flushing = 0
+        self._is_held = False
         self._is_closed = False
 
     def wake(self) -> None:
@@ -69,6 +73,10 @@ class TaskDelivery:
 
     async def flush(self, timeout: float, contact: str | None = None) -> int:
         """Waits until all, or all of a contact, is delivered. How many are left when the seconds are over."""
+        await self._hurry(timeout, contact, lambda: False)
+        return self._recorder.queue.undelivered(contact)
+
+    async def _hurry(self, timeout: float, contact: str | None, is_vain: Callable[[], bool]) -> None:
         left, here = self._recorder.queue.undelivered, asyncio.get_running_loop()
         if left(contact) and not self._is_running(here):
             self._start(here)
@@ -76,32 +84,50 @@ class TaskDelivery:
         self._flushing += 1
         self._tell(here)
         try:
-            await self._until(lambda: self._is_closed or not left(contact), timeout)
+            await self._until(lambda: self._is_closed or not left(contact) or is_vain(), timeout)
         finally:
             self._flushing -= 1
-        return left(contact)
 
     async def close(self, timeout: float) -> int:
-        """A last flush, then the end of the task and its connections. How many actions are lost with it."""
+        """A last flush, then the end of the task and its connections. How many actions were not delivered.
+
+        What is safe on disk is tried once more; that the server is away need not be waited for.
+        """
         if self._is_closed:
             return 0
-        left = await self.flush(timeout)
+        recorder = self._recorder
+        failed = recorder.failed_ever
+        await self._hurry(
+            timeout,
+            None,
+            lambda: not recorder.queue.unsafe() and (self._is_held or recorder.failed_ever > failed),
+        )
         self._is_closed = True
-        self._recorder.close()
-        if self._task is not None and self._loop is asyncio.get_running_loop():
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        elif self._task is not None and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        ending = [each for each in (self._task, *self._helpers) if each is not None]
+        if self._loop is asyncio.get_running_loop():
+            for each in ending:
+                each.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
+        elif self._loop is not None and not self._loop.is_closed():
+            for each in ending:
+                self._loop.call_soon_threadsafe(each.cancel)
         await self._transport.close()
-        _process.closed(self, left)
-        return left
+        self._ended()
+        return recorder.queue.undelivered()
+
+    def _ended(self) -> None:
+        self._is_closed = True
+        left, lost = self._recorder.queue.undelivered(), self._recorder.queue.unsafe()
+        self._recorder.close()
+        _process.closed(self, left, lost)
 
     def close_at_exit(self, timeout: float) -> None:
         """The host forgot to close, and its loop is gone: what is left is sent without one."""
         queue = self._recorder.queue
         if queue.undelivered() and (transport := self._transport.blocking()) is not None:
-            playing = delivery(self._recorder, self._options, until=self._options.clock() + timeout, patient=False)
+            is_safe = not queue.unsafe()
+            until = self._options.clock() + timeout
+            playing = delivery(self._recorder, self._options, until=until, patient=False, brief=is_safe)
             end = time.monotonic() + timeout
             try:
                 step = next(playing)
@@ -115,9 +141,7 @@ class TaskDelivery:
             finally:
                 playing.close()
                 transport.close()
-        self._is_closed = True
-        self._recorder.close()
-        _process.closed(self, queue.undelivered())
+        self._ended()
 
     def start_over(self) -> None:
         """In a forked child: the loop stayed with the parent, and so does what it had queued."""
@@ -128,10 +152,13 @@ class TaskDelivery:
     async def _run(self) -> None:
         playing = delivery(self._recorder, self._options)
         try:
+            if self._recorder.has_inheritance:
+                await asyncio.to_thread(self._recorder.begin)
             step: Step = Idle()  # The very first action waits for company too.
             while not self._is_closed:
                 answer = None
                 if isinstance(step, Request):
+                    self._find_help()
                     answer = await self._transport.send(step)
                 elif isinstance(step, Sleep):
                     await self._pause(step)
@@ -143,6 +170,34 @@ class TaskDelivery:
             log.exception("The delivery of actions failed in an unforeseen way; the next action starts it again")
         finally:
             playing.close()
+
+    def _find_help(self) -> None:
+        """More than a batch waits, and the server is there."""
+        recorder = self._recorder
+        while (
+            len(self._helpers) < self._options.in_flight - 1
+            and not recorder.failed_now
+            and recorder.queue.waiting() > len(self._helpers) * self._options.batch_count
+        ):
+            helper = asyncio.create_task(self._help(), name="steadylight-help")
+            self._helpers.add(helper)
+            helper.add_done_callback(self._helpers.discard)
+
+    async def _help(self) -> None:
+        playing = delivery(self._recorder, self._options, brief=True)
+        try:
+            step = next(playing)
+            while not self._is_closed:
+                assert isinstance(step, Request)
+                step = playing.send(await self._transport.send(step))
+                self._notify()
+        except StopIteration:
+            pass
+        except Exception:
+            log.exception("The delivery of actions failed in an unforeseen way; it goes on with one request at a time")
+        finally:
+            playing.close()
+            self._notify()
 
     def _notify(self) -> None:
         # Who waits holds the old event; whoever waits next gets a new one.
@@ -162,8 +217,11 @@ class TaskDelivery:
 
     async def _pause(self, pause: Sleep) -> None:
         began, hurries = time.monotonic(), self._hurries
+        self._is_held = pause.least > 0
+        self._notify()
         await self._until(lambda: self._hurries > hurries, pause.seconds)
         await asyncio.sleep(max(0.0, began + pause.least - time.monotonic()))
+        self._is_held = False
 
     async def _await_work(self) -> None:
         await self._wait_for(1, None)

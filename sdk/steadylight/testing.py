@@ -38,8 +38,8 @@ from ._recorder import OnRefused
 
 __all__ = ["FAST", "RecordedAction", "Server"]
 
-#: What the clients of a Server use unless told otherwise: as ever, but nobody waits.
-FAST = Options(linger=0.0, backoff_base=0.01, backoff_ceiling=0.05)
+#: What the clients of a Server use unless told otherwise: as ever, but nobody waits, and nothing is kept on disk.
+FAST = Options(linger=0.0, backoff_base=0.01, backoff_ceiling=0.05, spool=None)
 
 _HIGHEST = {
     "SELF_SERVICE": Assurance.LOGIN,

@@ -37,7 +37,8 @@ class Round:
 async def race(urls: Sequence[str], key: str, admin_key: str, database: Any, *, rounds: int) -> list[Round]:
     """So many rounds, each with TASKS tasks at once: most record what joins two identifiers, some take a link back."""
     lights = [AsyncClient(urls[number % len(urls)], key, options=FAST) for number in range(TASKS)]
-    limits = httpx.Limits(max_connections=TASKS)
+    # A connection for each: one that was kept could be closed by the server at the moment it is used again.
+    limits = httpx.Limits(max_connections=TASKS, max_keepalive_connections=0)
     headers = {"Authorization": f"Bearer {admin_key}"}
     async with httpx.AsyncClient(headers=headers, limits=limits, timeout=60, verify=False) as admin:
         try:

@@ -50,4 +50,4 @@ def light(connect: Connect) -> Light:
 @pytest.fixture
 def patient() -> Options:
     """A schedule that no test can wait for: a pause that is not cut short shows."""
-    return Options(linger=0.0, backoff_base=600.0, backoff_ceiling=600.0, jitter=lambda: 1.0)
+    return Options(linger=0.0, backoff_base=600.0, backoff_ceiling=600.0, jitter=lambda: 1.0, spool=None)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -213,7 +214,7 @@ async def test_closing_with_the_server_down_is_over_in_time_and_tells_of_the_los
     assert await done(light.close(timeout=0.1)) == 1
 
     assert time.monotonic() - began < 1
-    assert "1 recorded actions could not be delivered before the end" in caplog.text
+    assert "1 recorded actions could not be delivered before the end, and are lost" in caplog.text
 
 
 async def test_after_closing_nothing_is_kept(light: Light, server: Server) -> None:
@@ -363,7 +364,7 @@ def test_at_exit_an_async_transport_cannot_help(caplog: pytest.LogCaptureFixture
     class Async(httpx.AsyncBaseTransport):
         pass
 
-    light = AsyncClient("http://host", "k", transport=Async())
+    light = AsyncClient("http://host", "k", transport=Async(), options=Options(spool=None))
     light.contact("k").record("a.b")
 
     light._delivery.close_at_exit(0.2)
@@ -381,3 +382,101 @@ def test_no_log_line_shows_properties_or_the_key(server: Server, caplog: pytest.
 
     assert "secret" not in caplog.text
     assert key not in caplog.text
+
+
+class Crowd:
+    """A transport that notes how many requests are under way at once; each takes a moment."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._lock = threading.Lock()
+        self.now = self.most = 0
+
+    def _came(self, by: int) -> None:
+        with self._lock:
+            self.now += by
+            self.most = max(self.most, self.now)
+
+    def wait(self, request: httpx.Request) -> httpx.Response:
+        self._came(1)
+        time.sleep(0.05)
+        self._came(-1)
+        return self._server.transport.handle_request(request)
+
+    async def wait_in_loop(self, request: httpx.Request) -> httpx.Response:
+        self._came(1)
+        await asyncio.sleep(0.05)
+        self._came(-1)
+        return self._server.transport.handle_request(request)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient], ids=["blocking", "async"])
+@pytest.mark.parametrize("in_flight", [1, 3])
+async def test_while_more_than_a_batch_waits_several_are_under_way(server: Server, kind: Any, in_flight: int) -> None:
+    crowd = Crowd(server)
+    transport = httpx.MockTransport(crowd.wait if kind is Client else crowd.wait_in_loop)
+    options = Options(linger=0.01, batch_count=100, in_flight=in_flight, spool=None)
+    light = kind(server.url, server.key("web"), options=options, transport=transport)
+    for number in range(1_500):
+        light.contact("k").record("a.b", {"n": number})
+
+    assert await done(light.flush()) == 0
+    await done(light.close())
+
+    assert crowd.most == in_flight
+    assert sorted(action.properties["n"] for action in server.actions) == list(range(1_500))
+    assert light.stats().stored == 1_500
+
+
+@pytest.mark.parametrize("failure", [{}, {"retry_after": 30}], ids=["away", "told to wait"])
+@pytest.mark.parametrize("was_failing", [False, True])
+async def test_closing_waits_for_no_server_that_is_away_when_all_is_on_disk(
+    connect: Connect, server: Server, failure: dict[str, Any], was_failing: bool, tmp_path: Path
+) -> None:
+    key = server.key("web")
+    light = connect(key=key, options=Options(linger=0.0, spool=tmp_path))
+    server.fail(503, times=1_000, **failure)
+    light.contact("k").record("a.b")
+    while was_failing and not light.stats().failures:
+        await asyncio.sleep(0.01)
+    began = time.monotonic()
+
+    assert await done(light.close(timeout=30)) == 1
+
+    assert time.monotonic() - began < 10
+    server._failures.clear()
+    heir = connect(key=key, options=Options(linger=0.0, spool=tmp_path))
+    for _ in range(500):
+        if heir.stats().adopted and not await done(heir.flush()):
+            break
+        await asyncio.sleep(0.01)
+    assert types(server) == ["a.b"]
+
+
+async def test_who_waits_for_a_contact_waits_for_its_own_actions_on_disk(
+    connect: Connect, server: Server, tmp_path: Path
+) -> None:
+    light = connect(options=Options(linger=600.0, spool=tmp_path))
+    contact = light.contact("k")
+    contact.record("a.b")
+
+    context = await done(contact.context(within=5))
+
+    assert (context.pending, [action.type for action in context.actions]) == (False, ["a.b"])
+
+
+async def test_an_on_refused_on_disk_is_told_and_the_rest_goes_on(
+    connect: Connect, server: Server, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    light = connect(
+        options=Options(linger=0.01, spool=tmp_path), on_refused=lambda action, verdict: told.append(action["type"])
+    )
+    light.contact("k").record("x" * 500)
+    light.contact("k").record("a.b")
+
+    assert await done(light.flush()) == 0
+
+    assert (told, types(server)) == (["x" * 500], ["a.b"])
+    await done(light.close())
+    assert not list(tmp_path.rglob("*.seg"))

@@ -22,9 +22,9 @@ from steadylight import (
     Unreachable,
 )
 from steadylight._actions import Entry
-from steadylight._answers import Judgement, Response
+from steadylight._answers import Answer, Judgement, Response
 from steadylight._protocol import Backoff, Idle, Request, Sleep, asking, delivery, recording, request
-from steadylight._recorder import taken
+from steadylight._queue import taken
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -49,6 +49,9 @@ class Shelf:
     waiting: deque[Entry]
     settled: list[tuple[str, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    asks: Request | None = None
+    answers: list[Answer] = field(default_factory=list)
 
     def take(self, count: int, size: int) -> list[Entry]:
         return taken(self.waiting, count, size)
@@ -64,6 +67,19 @@ class Shelf:
 
     def failed(self, error: SteadylightError, batch: Sequence[Entry]) -> None:
         self.failures.append(error.code)
+
+    def pausing(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    def question(self) -> Request | None:
+        return self.asks
+
+    def answered(self, answer: Answer) -> SteadylightError | None:
+        self.answers.append(answer)
+        if isinstance(answer, SteadylightError):
+            return answer
+        self.asks = None
+        return None
 
 
 @pytest.fixture
@@ -382,3 +398,29 @@ def test_what_must_not_be_repeated_is_raised_at_once(bad: Any, options: Options)
 def test_a_deadline_in_the_past_asks_nothing(options: Options) -> None:
     with pytest.raises(Timeout, match="before the question could be asked"):
         play(asking("A", "query A { a }", None, options, 0.0, repeatable=True))
+
+
+def test_when_there_is_nothing_to_send_the_source_may_ask(options: Options) -> None:
+    source = shelf()
+    source.asks = request("WhoAmI", "query", None, 5.0)
+    playing = delivery(source, options)
+
+    assert next(playing) == source.asks
+    assert isinstance(playing.send(Unreachable("away")), Sleep)
+    assert isinstance(playing.send(None), Request)
+    assert isinstance(playing.send(Response(200, {}, b"")), Idle)
+    assert len(source.answers) == 2
+    assert len(source.pauses) == 1
+
+
+@pytest.mark.parametrize("answer", [Unreachable("away"), Response(503, {}, b"")])
+def test_a_brief_delivery_ends_at_the_first_failure_and_gives_back(options: Options, answer: Answer) -> None:
+    source = shelf("a", "b")
+    playing = delivery(source, options, brief=True)
+    next(playing)
+
+    with pytest.raises(StopIteration):
+        playing.send(answer)
+
+    assert [entry.id for entry in source.waiting] == ["a", "b"]
+    assert len(source.failures) == 1

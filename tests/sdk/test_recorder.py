@@ -1,17 +1,21 @@
 """What stands behind record(): the queue, its bounds, and promises to the host."""
 
+import errno
 import json
 import logging
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from steadylight import Invalid, Options, Unauthenticated, Verdict
+from steadylight import Invalid, Options, Unauthenticated, Unreachable, Verdict, _notes, _segment
 from steadylight._actions import Entry
-from steadylight._answers import Judgement
-from steadylight._recorder import MemoryQueue, Recorder
+from steadylight._answers import Judgement, Response
+from steadylight._options import Endpoint
+from steadylight._recorder import Recorder
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -35,62 +39,6 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder(Options(now=lambda: NOW))
-
-
-def test_a_queue_gives_the_oldest_first_by_count_and_bytes() -> None:
-    queue = MemoryQueue(1_000)
-    for id in "abcd":
-        queue.put(entry(id))
-
-    assert ids(queue.take(2, 1_000)) == ["a", "b"]
-    assert ids(queue.take(9, 21)) == ["c"]  # Each costs its 10 bytes and a comma.
-    assert ids(queue.take(9, 1_000)) == ["d"]
-    assert queue.take(9, 1_000) == []
-
-
-def test_an_action_larger_than_a_batch_goes_alone() -> None:
-    queue = MemoryQueue(1_000)
-    queue.put(entry("large", size=500))
-    queue.put(entry("small"))
-
-    assert ids(queue.take(9, 100)) == ["large"]
-
-
-def test_a_full_queue_turns_the_newest_away_until_something_is_delivered() -> None:
-    queue = MemoryQueue(25)
-    assert [queue.put(entry(id)) for id in "abc"] == [True, True, False]
-
-    taken = queue.take(1, 1_000)
-    assert queue.put(entry("d")) is False  # Taken is not delivered.
-    queue.discard(taken)
-
-    assert queue.put(entry("e")) is True
-    assert ids(queue.take(9, 1_000)) == ["b", "e"]
-
-
-def test_what_is_given_back_comes_first_or_last() -> None:
-    queue = MemoryQueue(1_000)
-    for id in "abcd":
-        queue.put(entry(id))
-    first, second = queue.take(1, 1_000), queue.take(2, 1_000)
-
-    queue.give_back(second)
-    queue.give_back(first, last=True)
-
-    assert ids(queue.take(9, 1_000)) == ["b", "c", "d", "a"]
-
-
-def test_undelivered_counts_what_is_under_way_by_contact() -> None:
-    queue = MemoryQueue(1_000)
-    queue.put(entry("a", "one"))
-    queue.put(entry("b", "two"))
-    queue.put(entry("c"))
-
-    taken = queue.take(1, 1_000)
-    assert (queue.undelivered(), queue.undelivered("one"), queue.waiting()) == (3, 1, 2)
-    queue.discard(taken)
-
-    assert (queue.undelivered(), queue.undelivered("one"), queue.undelivered("two")) == (2, 0, 1)
 
 
 def test_an_action_gets_id_sequence_and_time(recorder: Recorder) -> None:
@@ -213,9 +161,18 @@ def test_verdicts_are_counted_and_retries_kept(recorder: Recorder) -> None:
         "overflowed": 0,
         "unfit": 0,
         "late": 0,
+        "dropped": 0,
+        "adopted": 0,
+        "expired": 0,
+        "damaged": 0,
+        "unspooled": 0,
         "undelivered": 1,
+        "unsafe": 1,
+        "spool_bytes": 0,
         "failures": 0,
         "last_error": None,
+        "circuit": "closed",
+        "retry_in": None,
     }
     assert recorder.take(9, 9_000) == [batch[3]]
     assert recorder.token == "t-1"
@@ -283,3 +240,210 @@ def test_nothing_is_kept_after_closing(recorder: Recorder, caplog: pytest.LogCap
     assert warnings(caplog) == [
         "Actions recorded after close() are lost. Close the client when the app ends, not before."
     ]
+
+
+ENDPOINT = Endpoint("http://steadylight.test/graphql", "sl_0123456789ab_secret")
+
+
+def spooled(tmp_path: Path, **given: Any) -> Recorder:
+    return Recorder(Options(now=lambda: NOW, spool=tmp_path, **given), None, ENDPOINT)
+
+
+def home_of(tmp_path: Path) -> Path:
+    [address] = tmp_path.iterdir()
+    return address / "0123456789ab"
+
+
+def test_a_hook_may_change_and_drop_what_is_recorded(caplog: pytest.LogCaptureFixture) -> None:
+    def scrub(action: dict[str, Any]) -> dict[str, Any] | None:
+        if action["type"] == "secret":
+            return None
+        if action["type"] == "broken":
+            raise KeyError("4111 1111")
+        action["properties"]["text"] = action["properties"].get("text", "").replace("4111", "****")
+        return action
+
+    recorder = Recorder(Options(before_record=scrub))
+    given = {"text": "card 4111"}
+
+    kept = [recorder.record({"type": type}, given, None) is not None for type in ("note", "secret", "broken")]
+
+    assert kept == [True, False, False]
+    assert [action["properties"] for action in recorded(recorder)] == [{"text": "card ****"}]
+    assert given == {"text": "card 4111"}
+    assert (recorder.stats().recorded, recorder.stats().dropped, recorder.stats().unfit) == (1, 2, 0)
+    assert warnings(caplog) == ["before_record raised KeyError: actions for which it does are dropped."]
+
+
+def test_what_the_hook_returns_must_be_an_action() -> None:
+    recorder = Recorder(Options(before_record=lambda action: "text"))  # type: ignore[arg-type, return-value]
+
+    assert recorder.record({"type": "t"}, None, None) is None
+
+    assert recorder.stats().unfit == 1
+
+
+def test_redacted_names_are_told_at_no_depth_and_in_no_case() -> None:
+    recorder = Recorder(Options(redact=("password", "Card")))
+
+    recorder.record({"type": "t"}, {"PASSWORD": "p", "list": [{"card": {"no": 1}}, 2], "plan": "fibre"}, None)
+
+    assert recorded(recorder)[0]["properties"] == {
+        "PASSWORD": "[redacted]",
+        "list": [{"card": "[redacted]"}, 2],
+        "plan": "fibre",
+    }
+
+
+def test_the_hook_comes_before_redaction() -> None:
+    def leaking(action: dict[str, Any]) -> dict[str, Any]:
+        return {**action, "properties": {"password": "p"}}
+
+    recorder = Recorder(Options(before_record=leaking, redact=("password",)))
+    recorder.record({"type": "t"}, None, None)
+
+    assert recorded(recorder)[0]["properties"] == {"password": "[redacted]"}
+
+
+def test_an_action_larger_than_a_request_is_refused_at_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = Recorder(Options(batch_bytes=500))
+
+    assert recorder.record({"type": "t", "identifiers": [{"value": "x" * 600}]}, None, None) is None
+
+    assert "of the 500 that a request may hold." in warnings(caplog)[0]
+
+
+def test_what_is_refused_is_kept_aside_with_its_reason(tmp_path: Path) -> None:
+    recorder = spooled(tmp_path)
+    recorder.record({"type": "one"}, {"n": 1}, None)
+
+    recorder.settle(recorder.take(9, 9_000), Judgement("X", (refusal(0),)))
+    recorder.close()
+
+    [note] = _notes.read(str(home_of(tmp_path)), _notes.REFUSED)
+    assert (note["code"], note["message"], note["action"]["properties"]) == ("CONFLICT", "m", {"n": 1})
+    assert (home_of(tmp_path) / "refused.jsonl").stat().st_mode & 0o777 == 0o600
+    assert _notes.dropped(str(home_of(tmp_path))) == {"refused": 1}
+    assert not list(tmp_path.rglob("*.seg"))
+
+
+def test_drops_are_counted_over_restarts(tmp_path: Path) -> None:
+    for _ in range(2):
+        recorder = spooled(tmp_path)
+        recorder.record({"type": "t"}, {"a": "x" * 40_000}, None)
+        recorder.close()
+
+    assert _notes.dropped(str(home_of(tmp_path))) == {"unfit": 2}
+
+
+def test_a_full_spool_is_told_with_its_bound(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recorder = spooled(tmp_path, spool_bytes=4_096)
+
+    kept = [recorder.record({"type": "t"}, {"a": "x" * 1_000}, None) is not None for _ in range(6)]
+
+    assert kept == [True, True, True, False, False, False]
+    assert recorder.stats().overflowed == 3
+    assert warnings(caplog) == [
+        "The spool of 4096 bytes is full: new actions are lost until the server takes some. Last failure: none"
+    ]
+
+
+def test_a_spool_that_cannot_be_made_is_told_once_and_memory_keeps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    recorder = Recorder(Options(spool=tmp_path / "file"), None, ENDPOINT)
+
+    assert recorder.record({"type": "t"}, None, None) is not None
+    assert recorder.stats().unsafe == 1
+    assert len(warnings(caplog)) == 1
+    assert "There is no spool" in warnings(caplog)[0]
+
+
+def test_a_disk_that_fails_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_segment, "_allocate", full)
+    recorder = spooled(tmp_path)
+
+    assert [recorder.record({"type": "t"}, None, None) is not None for _ in range(3)] == [True] * 3
+
+    assert (recorder.stats().unspooled, recorder.stats().unsafe, recorder.stats().recorded) == (3, 3, 3)
+    assert len(warnings(caplog)) == 1
+    assert "No space left on device" in warnings(caplog)[0]
+
+
+def test_the_circuit_is_open_until_something_works() -> None:
+    now = [100.0]
+    recorder = Recorder(Options(clock=lambda: now[0]))
+    recorder.failed(Unauthenticated("bad"), [])
+    recorder.pausing(30.0)
+    now[0] += 10
+    assert (recorder.stats().circuit, recorder.stats().retry_in) == ("open", 20.0)
+
+    recorder.settle([], Judgement(""))
+
+    assert (recorder.stats().circuit, recorder.stats().retry_in) == ("closed", None)
+
+
+def answer(channel: str | None) -> Response:
+    return Response(200, {}, json.dumps({"data": {"viewer": {"channel": channel}}}).encode())
+
+
+def with_key(tmp_path: Path, id: str) -> Recorder:
+    return Recorder(Options(spool=tmp_path), None, Endpoint(ENDPOINT.url, f"sl_{id}_secret"))
+
+
+def test_what_was_recorded_with_an_earlier_key_of_the_channel_is_found_again(tmp_path: Path) -> None:
+    old, other = with_key(tmp_path, "old"), with_key(tmp_path, "other")
+    for recorder, channel in ((old, "web"), (other, "ivr")):
+        recorder.record({"type": f"{channel}.used"}, None, None)
+        assert recorder.answered(answer(channel)) is None
+        recorder.close()
+
+    new = with_key(tmp_path, "new")
+    assert new.take(9, 9_000) == []
+    assert new.question() is not None
+    assert new.answered(answer("web")) is None
+
+    assert [action["type"] for action in recorded(new)] == ["web.used"]
+    assert new.question() is None
+
+
+def test_another_address_is_another_spool(tmp_path: Path) -> None:
+    here = spooled(tmp_path)
+    here.record({"type": "t"}, None, None)
+    here.close()
+
+    there = Recorder(Options(spool=tmp_path), None, Endpoint("http://other.test/graphql", ENDPOINT.key))
+    there.begin(other_keys=True)
+
+    assert there.stats().adopted == 0
+
+
+def test_the_channel_is_asked_for_until_the_server_answers(tmp_path: Path) -> None:
+    recorder = spooled(tmp_path)
+    assert recorder.question() is not None
+    assert isinstance(recorder.answered(Unreachable("away")), Unreachable)
+    assert recorder.question() is not None
+
+    assert recorder.answered(Response(200, {}, b"{}")) is None
+
+    assert recorder.question() is None
+
+
+def test_a_key_that_is_none_of_ours_is_not_shown_in_a_name(tmp_path: Path) -> None:
+    Recorder(Options(spool=tmp_path), None, Endpoint(ENDPOINT.url, "some-secret"))
+
+    [address] = tmp_path.iterdir()
+    assert "secret" not in " ".join(str(each) for each in address.iterdir())
+
+
+def test_a_folder_of_somebody_else_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 12_345)
+
+    assert spooled(tmp_path).spool is None

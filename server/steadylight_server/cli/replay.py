@@ -60,7 +60,7 @@ def replay(
         if url is None:
             server = stack.enter_context(local_server(settings(data)))
             url, key, ending = server.url, server.key, server.ending
-        senders = stack.enter_context(Senders(url, key, Options(batch_count=batch)))
+        senders = stack.enter_context(Senders(url, key, Options(batch_count=batch, spool=None)))
         if ending is not None:
             stack.callback(lambda: ending.extend(senders.keys))
         census = stack.enter_context(Census())

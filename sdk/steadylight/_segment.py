@@ -1,0 +1,297 @@
+"""One file of the spool: actions in the order they were written, and how far they were delivered.
+
+Numbers are little-endian. A header of 32 bytes:
+
+    0    8s   b"STEADYLT"
+    8    H    version: 1. A reader leaves other versions alone
+    16   Q    acknowledged: everything before this offset has its final verdict
+
+and then records, each of 14 bytes and the action:
+
+    0    4s   mark: F5 FA 53 4C. UTF-8 has no byte F5, so that no action contains a mark
+    4    I    length of the action in bytes
+    8    I    CRC-32 of the action, begun with length * 2^14 + bucket, modulo 2^32
+    12   H    bucket of its contact; see `bucket`
+    14   ..   the action: JSON in UTF-8, as it will be sent
+
+What follows the last record is zeros. A record whose checksum is wrong was torn by a crash or damaged: the reader goes
+on at the next mark that begins an intact one.
+
+The file is as long as it may grow from the start, with its blocks allocated: a store into the mapped memory of a file
+that has none would kill the process when the disk is full. The kernel keeps what was stored there when a process dies,
+but not when the power fails before it reached the disk.
+"""
+
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from ._owner import Owner
+
+MAGIC = b"STEADYLT"
+VERSION = 1
+HEADER = 32
+MARK = b"\xf5\xfaSL"
+#: Contacts are counted in so many buckets, which take the same memory however many there are.
+BUCKETS = 1 << 14
+
+_HEADER = struct.Struct("<8sH6xQ8x")
+_RECORD = struct.Struct("<4sIIH")
+_ACKNOWLEDGED = struct.Struct("<Q")
+_pack = _RECORD.pack
+_32_BITS = 0xFFFF_FFFF
+
+
+class Foreign(Exception):
+    """The file is no segment of this version."""
+
+
+class Record(NamedTuple):
+    """What was found at an offset; `payload` is None where something damaged was skipped."""
+
+    start: int
+    end: int
+    bucket: int
+    payload: bytes | None
+
+
+def bucket(contact: str) -> int:
+    """Contacts that share one are waited for together, which is late at worst, never early."""
+    return crc32(contact.encode("utf-8", "surrogatepass")) % BUCKETS
+
+
+def framed(bucket: int, payload: bytes) -> bytes:
+    """The record of an action."""
+    size = len(payload)
+    return _pack(MARK, size, crc32(payload, (size << 14 | bucket) & _32_BITS), bucket) + payload
+
+
+def records(data: bytes, at: int = 0) -> Iterator[Record]:
+    """The records in `data` from there on, with an entry for each damaged stretch between them."""
+    while True:
+        if (found := _intact(data, at)) is not None:
+            yield found
+            at = found.end
+            continue
+        start = at
+        while (at := data.find(MARK, at + 1)) >= 0 and _intact(data, at) is None:
+            pass
+        if at < 0:
+            if data[start:].strip(b"\0"):
+                yield Record(start, len(data), 0, None)
+            return
+        yield Record(start, at, 0, None)
+
+
+def _intact(data: bytes, at: int) -> Record | None:
+    body = at + _RECORD.size
+    if body > len(data):
+        return None
+    mark, size, checksum, bucket = _RECORD.unpack_from(data, at)
+    payload = data[body : body + size]
+    # Zeros behind a mark would be an empty action with the right checksum, but it is a torn one.
+    if mark != MARK or not size or len(payload) != size or bucket >= BUCKETS:
+        return None
+    if crc32(payload, (size << 14 | bucket) & _32_BITS) != checksum:
+        return None
+    return Record(at, body + size, bucket, payload)
+
+
+class Segment:
+    """A segment that is written by one thread and read by another of the same process, or was left by a dead one."""
+
+    def __init__(self, path: str, size: int, end: int, owner: Owner) -> None:
+        self.path = path
+        #: Bytes on disk.
+        self.size = size
+        #: Where the last complete record ends; set after it is stored, so that a reader sees whole ones only.
+        self.end = end
+        #: Up to where it was taken.
+        self.read = HEADER
+        #: Actions in it, counted by who writes, and those with a final verdict, counted by who reads.
+        self.written = 0
+        self.settled = 0
+        #: Whose folder it is in.
+        self.owner = owner
+        #: What was taken and has no final verdict: the bucket by offset, in the order taken.
+        self.taken: dict[int, int] = {}
+        #: Nothing will be written to it any more.
+        self.is_sealed = False
+        self._map: mmap.mmap | None = None
+        self._fd = -1
+
+    @classmethod
+    def create(cls, owner: Owner, number: int, size: int) -> "Segment":
+        """A new one of at least so many bytes. Raises OSError where the disk has no room."""
+        size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+        path = os.path.join(owner.folder, f"{number:06d}.seg")
+        segment = cls(path, size, HEADER, owner)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _allocate(fd, size)
+            os.pwrite(fd, _HEADER.pack(MAGIC, VERSION, HEADER), 0)
+            segment._map = mmap.mmap(fd, size)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(fd)
+        return segment
+
+    @classmethod
+    def found(cls, owner: Owner, path: str) -> tuple["Segment", list[Record]]:
+        """One that a dead process left, and what is undelivered in it, without the payloads.
+
+        Raises Foreign, which is also what an empty file is that its process did not come to fill.
+        """
+        data, at = _read(path)
+        left = [each._replace(payload=each.payload and b"") for each in records(data, at)]
+        segment = cls(path, len(data), left[-1].end if left else at, owner)
+        segment.read = at
+        segment.written = sum(each.payload is not None for each in left)
+        segment.is_sealed = True
+        return segment, left
+
+    @staticmethod
+    def payloads(path: str) -> list[bytes]:
+        """The undelivered actions in a file, whoever it belongs to. Raises Foreign and OSError."""
+        return [each.payload for each in records(*_read(path)) if each.payload is not None]
+
+    def append(self, frame: bytes) -> bool:
+        """One more record; False where there is no room for it, or it is sealed."""
+        end = self.end + len(frame)
+        if self._map is None or end > self.size:
+            return False
+        self._map[self.end : end] = frame
+        self.written += 1
+        self.end = end
+        return True
+
+    def seal(self) -> None:
+        """Nothing more is written; the room that is left goes back to the disk."""
+        written, self._map = self._map, None
+        if written is not None:
+            written.close()
+            self.is_sealed = True
+            try:
+                os.truncate(self.path, self.end)
+                self.size = self.end
+            except OSError:
+                pass  # It stays longer than it need be.
+
+    def take(self, count: int, size: int, *, at_least: int = 1) -> tuple[list[Record], int]:
+        """The next records, at most so many and so many bytes of actions, and how many were damaged.
+
+        `at_least` 1 takes the first however large it is. Raises OSError when the file cannot be read.
+        """
+        wanted = min(self.end - self.read, max(size, 0) + count * _RECORD.size)
+        if wanted <= 0:
+            return [], 0
+        found = self._cut(wanted, count, size, at_least)
+        if not found and at_least:  # The first alone is larger than what was asked for, or the file was cut off.
+            found = self._cut(self.end - self.read, 1, size, at_least)
+            if not found:
+                self.read = self.end
+                return [], 1
+        batch, damaged = [], 0
+        for record in found:
+            self.read = record.end
+            if record.payload is None:
+                damaged += 1
+            else:
+                batch.append(record)
+                self.taken[record.start] = record.bucket
+        return batch, damaged
+
+    def _cut(self, wanted: int, count: int, size: int, at_least: int) -> list[Record]:
+        """Records of the next `wanted` bytes, without one that is cut off by the end of these."""
+        data = os.pread(self._opened(), wanted, self.read)
+        is_whole = self.read + wanted >= self.end
+        chosen: list[Record] = []
+        for found in records(data):
+            if found.payload is None:
+                if found.end == len(data) and not is_whole:
+                    break
+            else:
+                size -= len(found.payload) + 1  # and a comma
+                if not count or (size < 0 and len(chosen) >= at_least):
+                    break
+                count -= 1
+            chosen.append(found._replace(start=found.start + self.read, end=found.end + self.read))
+        return chosen
+
+    def settle(self, start: int) -> int | None:
+        """The action at this offset has its final verdict. Its bucket; None if it had one before."""
+        bucket = self.taken.pop(start, None)
+        self.settled += bucket is not None
+        return bucket
+
+    def acknowledge(self) -> None:
+        """Remembers on disk up to where all have their verdict."""
+        os.pwrite(self._opened(), _ACKNOWLEDGED.pack(next(iter(self.taken), self.read)), 16)
+
+    def forget(self) -> int:
+        """What was not taken is lost. How many actions."""
+        self.read = self.end
+        lost = self.written - self.settled - len(self.taken)
+        self.settled += lost
+        return lost
+
+    @property
+    def age(self) -> float:
+        """The time when it was last written to, or delivered from. Raises OSError."""
+        return os.stat(self.path).st_mtime
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this process has not begun to deliver from it."""
+        return self._fd < 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to be delivered or written."""
+        return self.is_sealed and self.read >= self.end and not self.taken
+
+    def remove(self) -> None:
+        """From the disk."""
+        self.close()
+        with suppress(OSError):  # Somebody tidied up.
+            os.unlink(self.path)
+
+    def close(self) -> None:
+        """Gives back memory and file; what is in it stays. Also for a child that inherited it."""
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _opened(self) -> int:
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDWR)
+        return self._fd
+
+
+def _read(path: str) -> tuple[bytes, int]:
+    """The content, and from where it is undelivered."""
+    data = Path(path).read_bytes()
+    if len(data) < HEADER:
+        raise Foreign(path)
+    magic, version, acknowledged = _HEADER.unpack_from(data)
+    if magic != MAGIC or version != VERSION:
+        raise Foreign(path)
+    return data, acknowledged if HEADER <= acknowledged <= len(data) else HEADER
+
+
+def _allocate(fd: int, size: int) -> None:
+    """Blocks for the whole file. Raises OSError when there are not so many."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size)
+    else:  # macOS
+        os.pwrite(fd, bytes(size), 0)

@@ -19,6 +19,9 @@ from pydantic_core import PydanticSerializationError, to_json
 #: Bytes of one action's properties as JSON, and how deep they may nest, properties themselves being the first level.
 MAX_PROPERTIES = 32_768
 MAX_DEPTH = 8
+#: How many traits an action has, and their bytes as JSON.
+MAX_TRAITS = 50
+MAX_TRAIT_BYTES = 8_192
 # A ready-made action is judged by the server; this only stops one that contains itself.
 _MAX_READY_DEPTH = 60
 _INT64 = 2**63
@@ -106,6 +109,8 @@ def rfc3339(moment: datetime) -> str:
 
 def encode(head: dict[str, Any], properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
     """The JSON of a new action. What JSON lacks becomes text, and is named in `changes`. Raises Unfit."""
+    if "traits" in head:
+        head["traits"] = _fit_traits(head["traits"], changes)
     if not properties:
         return _encoded(head, _MAX_READY_DEPTH, changes)
     if type(properties) is dict and _is_simple(properties):
@@ -124,6 +129,18 @@ def encode(head: dict[str, Any], properties: Mapping[str, Any] | None, changes: 
     if len(told) > MAX_PROPERTIES:
         raise Unfit(f"its properties take {len(told):,} bytes of the {MAX_PROPERTIES:,} allowed")
     return body[:-1] + b',"properties":' + told + b"}"
+
+
+def _fit_traits(traits: Any, changes: list[str]) -> dict[str, Any]:
+    """They are few: each is looked at, and their bytes are counted."""
+    if not isinstance(traits, Mapping):
+        raise Unfit(f"traits must be a mapping, not {type(traits).__name__}")
+    plain: dict[str, Any] = _plain(traits, 0, MAX_DEPTH, changes)
+    if len(plain) > MAX_TRAITS:
+        raise Unfit(f"it has {len(plain)} traits of the {MAX_TRAITS} allowed")
+    if (size := len(dumps(plain))) > MAX_TRAIT_BYTES:
+        raise Unfit(f"its traits take {size:,} bytes of the {MAX_TRAIT_BYTES:,} allowed")
+    return plain
 
 
 def encode_ready(action: Mapping[str, Any]) -> bytes:

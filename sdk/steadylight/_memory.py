@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ._actions import MAX_DEPTH, MAX_PROPERTIES, dumps, rfc3339
+from ._actions import MAX_DEPTH, MAX_PROPERTIES, MAX_TRAIT_BYTES, dumps, rfc3339
 from ._errors import Invalid
 from ._links import Home, Links
 from ._models import Action, Assurance, Identifier
-from ._rules import MOST_IDENTIFIERS, MOST_TRAIT_BYTES, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
+from ._rules import MOST_IDENTIFIERS, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
 
 _MOST_ACTIONS = 500
 _MOST_BYTES = 500_000
@@ -122,8 +122,8 @@ class Memory:
             return f"properties: at most {MAX_PROPERTIES:,} bytes as JSON"
         if (found := fault(action.properties, MAX_DEPTH)) is not None:
             return f"properties: {found}"
-        if len(dumps(action.traits)) > MOST_TRAIT_BYTES:
-            return f"traits: at most {MOST_TRAIT_BYTES:,} bytes as JSON"
+        if len(dumps(action.traits)) > MAX_TRAIT_BYTES:
+            return f"traits: at most {MAX_TRAIT_BYTES:,} bytes as JSON"
         if (found := fault(action.traits, MAX_DEPTH)) is not None:
             return f"traits: {found}"
         if seen.home is None:

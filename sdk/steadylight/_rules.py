@@ -23,14 +23,11 @@ from pydantic import (
     ValidationError,
 )
 
-from ._actions import MAX_DEPTH, rfc3339
+from ._actions import MAX_DEPTH, MAX_TRAITS, rfc3339
 from ._models import Assurance
 
 #: More is a list of guesses, not somebody who is known.
 MOST_IDENTIFIERS = 10
-#: Of one action, and their bytes as JSON.
-MOST_TRAITS = 50
-MOST_TRAIT_BYTES = 8_192
 
 
 def _time(value: object) -> object:
@@ -79,7 +76,7 @@ class ActionInput(_Closed):
     agent: _Name = ""
     subject: _Subject = None  # type: ignore[assignment]
     properties: dict[str, Any] = {}
-    traits: Annotated[dict[_Trait, Any], Field(max_length=MOST_TRAITS)] = {}
+    traits: Annotated[dict[_Trait, Any], Field(max_length=MAX_TRAITS)] = {}
 
     def told(self) -> dict[str, Any]:
         """What a repetition must tell the same; the server may cap assurance differently each time."""

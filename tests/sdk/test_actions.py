@@ -145,3 +145,34 @@ def test_a_ready_made_action_is_sent_as_it_is() -> None:
     action = {"id": "i", "sequence": 3, "at": "2026-01-01T00:00:00Z", "unknown": None}
 
     assert json.loads(encode_ready(action)) == action
+
+
+def traits_of(value: Any) -> tuple[Any, list[str]]:
+    changes: list[str] = []
+    whole = encode({"type": "t", "traits": value}, {"plan": "fibre"}, changes)
+    assert b"NaN" not in whole
+    return json.loads(whole)["traits"], changes
+
+
+def test_traits_are_sent_in_json_s_own_types() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    told = {"plan": "fibre", "since": at, "score": float("nan"), "balance": 2**64, "gone": None}
+
+    assert traits_of(told) == (
+        {"plan": "fibre", "since": "2026-01-02T03:04:05.000Z", "score": "nan", "balance": str(2**64), "gone": None},
+        ["a number that is none", "a long integer"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("traits", "why"),
+    [
+        (["plan"], "must be a mapping"),
+        ({f"t{number}": 1 for number in range(51)}, "51 traits of the 50"),
+        ({"text": "x" * (8_193 - len('{"text":""}'))}, "8,193 bytes of the 8,192"),
+    ],
+)
+def test_traits_that_the_server_would_refuse_are_unfit(traits: Any, why: str) -> None:
+    with pytest.raises(Unfit, match=why):
+        traits_of(traits)
+    assert traits_of({"text": "x" * (8_192 - len('{"text":""}'))})[1] == []

@@ -17,6 +17,7 @@ PREVIEW = """query P($one: CustomerBy!, $other: CustomerBy!) {
     mergePreview(one: $one, other: $other) { id refusal identifiers { kind value } since } }"""
 MERGE = """mutation M($input: MergeCustomersInput!) { mergeCustomers(input: $input) { link {
     id status by why customers { id } } } }"""
+NODE = "query N($id: ID!) { node(id: $id) { id } }"
 UNLINK = "mutation U($input: UnlinkInput!) { unlink(input: $input) { link { status retiredWhy customers { id } } } }"
 CONFLICTS = "{ identityConflicts(first: 100) { id refusal status customers { identifiers { value } } } }"
 RESOLVE = "mutation V($input: ResolveConflictInput!) { resolveConflict(input: $input) { link { id status } } }"
@@ -107,6 +108,7 @@ def test_a_merge_is_previewed_done_once_and_undone(desk: Desk) -> None:
     preview = desk.ask(PREVIEW, one=by(ann), other=by(ben))["mergePreview"]
     merged = [desk.ask(MERGE, input=operation)["mergeCustomers"]["link"] for _ in range(2)]
     together = desk.customer(by(ben))
+    nodes = [desk.ask(NODE, id=one["id"])["node"] for one in before]
     undo = {"operationId": str(uuid4()), "link": merged[0]["id"], "why": "two people after all"}
     parted = desk.ask(UNLINK, input=undo)["unlink"]["link"]
     after = [desk.customer(by(one)) for one in (ann, ben)]
@@ -118,6 +120,7 @@ def test_a_merge_is_previewed_done_once_and_undone(desk: Desk) -> None:
     assert {key["value"] for key in preview["identifiers"]} == {ann["value"], ben["value"]}
     assert [node["type"] for node in together["actions"]["nodes"]] == ["plan.viewed", "letter.sent"]
     assert desk.customer({"id": before[1]["id"]})["id"] == before[1]["id"]
+    assert [met["id"] for met in nodes] == [before[0]["id"]] * 2
     assert (parted["status"], parted["retiredWhy"]) == ("RETIRED", "two people after all")
     for old, new in zip(before, after, strict=True):
         assert old | {"links": []} == new | {"links": []}
@@ -200,3 +203,19 @@ def test_an_operation_id_that_was_used_is_refused_and_not_audited(desk: Desk) ->
 
     assert code == "CONFLICT"
     assert desk.server.database.audit.count_documents({"deed": "customer.merged", "why": {"$regex": id}}) == 1
+
+
+def test_a_preview_shows_the_unified_customer_trait_by_trait(desk: Desk) -> None:
+    ann, ben = proven("login", "LOGIN"), proven("customer-number")
+    desk.record(ann, traits={"plan": "fibre", "city": "Bonn"}, at="2026-11-20T09:00:00Z")
+    desk.record(ben, traits={"plan": "dsl", "language": "de"}, at="2026-11-20T10:00:00Z")
+    traits = "{ name one { value } other { value } unified { value at assurance channel actionId } }"
+    query = PREVIEW.replace("since }", f"since traits {traits} }}")
+
+    seen = desk.ask(query, one=by(ann), other=by(ben))["mergePreview"]["traits"]
+
+    of = {one["name"]: tuple(one[side] and one[side]["value"] for side in ("one", "other", "unified")) for one in seen}
+    assert of == {"city": ("Bonn", None, "Bonn"), "language": (None, "de", "de"), "plan": ("fibre", "dsl", "dsl")}
+    (plan,) = (one["unified"] for one in seen if one["name"] == "plan")
+    assert (plan["at"], plan["assurance"], plan["channel"]) == ("2026-11-20T10:00:00.000Z", "OTP", "web")
+    assert plan["actionId"] == desk.customer(by(ben))["actions"]["nodes"][0]["id"]

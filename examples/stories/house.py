@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from steadylight import Client
+from steadylight import Client, Options
 
 from .stage import App, Stage, free_port, say
 
@@ -28,6 +28,11 @@ class House:
     #: By file.
     running: dict[str, App] = field(default_factory=dict)
 
+    @property
+    def spool(self) -> Path:
+        """Where the apps keep what is undelivered: it goes with the house, not to the user's own state."""
+        return self.stage.folder / "spool"
+
     def serve(self, name: str, file: str, channel: str, kind: str) -> App:
         """A channel app that serves, with a key of its own; the one that runs already, if another story started it."""
         if file not in self.running:
@@ -46,7 +51,8 @@ class House:
         return self.stage.start("own page", sys.executable, HERE / "own_page.py", *given)
 
     def _environment(self, channel: str, kind: str) -> dict[str, str]:
-        return {"STEADYLIGHT_URL": self.url, "STEADYLIGHT_KEY": self.admin.register_channel(channel, kind)}
+        key = self.admin.register_channel(channel, kind)
+        return {"STEADYLIGHT_URL": self.url, "STEADYLIGHT_KEY": key, "STEADYLIGHT_SPOOL": str(self.spool)}
 
 
 @contextmanager
@@ -75,5 +81,5 @@ def opened(on: Stage) -> Iterator[House]:
     made = json.loads(on.run("key add", *STEADYLIGHT, "key", "add", "--admin", "--json", "--data", data))
     say("Server", f"{url}/graphql, on a database of its own in a temporary directory")
     provider.url()
-    with Client(url, made["key"]) as admin:
+    with Client(url, made["key"], options=Options(spool=None)) as admin:
         yield House(on, url, admin, identity, origin)

@@ -42,7 +42,8 @@ class Played:
 def started(folder: Path, *names: str) -> subprocess.Popen[str]:
     """The demo, which keeps everything of its own below `folder`."""
     # A directory of its own shows what is left; a short one, since it will hold a socket.
-    environment = os.environ | {"TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    # Where the SDK would keep what is undelivered, if it were not told of a better place, is looked at as well.
+    environment = os.environ | {"TMPDIR": str(folder), "XDG_STATE_HOME": str(folder), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, str(DEMO), *names],
         env=environment,

@@ -193,7 +193,13 @@ def test_a_scene_in_which_people_are_mixed_up_fails(
 def test_the_walkthrough_runs_by_itself_and_ends() -> None:
     command = [sys.executable, str(WALKTHROUGH), "tablet", "hijack"]
     with tempfile.TemporaryDirectory(prefix="sl-") as folder:  # a short path, since it will hold a socket
-        run = subprocess.run(command, env=os.environ | {"TMPDIR": folder}, capture_output=True, text=True, check=False)
+        run = subprocess.run(
+            command,
+            env=os.environ | {"TMPDIR": folder, "XDG_STATE_HOME": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         left = list(Path(folder).iterdir())
 
     assert (run.returncode, left) == (0, []), run.stdout + run.stderr

@@ -8,7 +8,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from steadylight import Client, Contact, Context
+from steadylight import Client, Contact, Context, Options
 
 from ..house import House
 from ..stage import PATIENCE, console, expect
@@ -17,7 +17,8 @@ from ..stage import PATIENCE, console, expect
 @contextmanager
 def channel(house: House, name: str, kind: str = "SELF_SERVICE") -> Iterator[Client]:
     """A channel's back end, with a key of its own."""
-    with Client(house.url, house.admin.register_channel(name, kind)) as light:
+    key = house.admin.register_channel(name, kind)
+    with Client(house.url, key, options=Options(spool=house.spool)) as light:
         yield light
 
 

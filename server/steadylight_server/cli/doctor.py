@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from steadylight_server.core.mongo import Database
 
 # Of the SDK, which may share the environment.
-_OTHER_VARIABLES = {"STEADYLIGHT_URL", "STEADYLIGHT_KEY"}
+_OTHER_VARIABLES = {"STEADYLIGHT_URL", "STEADYLIGHT_KEY", "STEADYLIGHT_SPOOL"}
 # The embedded one; what the tests run on.
 _OLDEST_TRIED = (6, 0)
 # Seconds. From the second on the server corrects the times of actions, as ingest does with a channel's clock.

@@ -128,9 +128,9 @@ REFUSED: dict[str, Any] = {
 
 STORED: dict[str, dict[str, Any]] = {
     "least": {"id": str(uuid4()), "sequence": 0, "type": "t", "at": moment(), "identifiers": [SOMEBODY]},
-    "a contact instead of identifiers": action(contact="visit-1"),
-    "a claim in a contact": action(identifier(assurance="CLAIMED"), contact="visit-1"),
-    "nothing left of the value, in a contact": action(identifier(value=" "), contact="visit-1"),
+    "a contact instead of identifiers": action(contact="nobody-1"),
+    "a claim in a contact": action(identifier(assurance="CLAIMED"), contact="nobody-1"),
+    "nothing left of the value, in a contact": action(identifier(value=" "), contact="nobody-1"),
     "a proven one beside a claim": action(identifier(kind="email", value="a@b.example", assurance="CLAIMED"), SOMEBODY),
     "10 identifiers": action(*[identifier(value=str(number)) for number in range(10)]),
     "an undeclared kind": action(identifier(kind="caller_id", value="Caller 90")),

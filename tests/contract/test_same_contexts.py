@@ -446,7 +446,7 @@ async def test_a_device_s_clock_is_corrected_in_what_it_records(house: House, na
 
 async def test_an_admin_s_actions_are_kept_since_the_key_may_be_repaired(house: House) -> None:
     light = house.connect(key=house.admin_key, options=FAST)
-    light.contact("visit-1").record("plan.viewed")
+    light.contact("nobody-1").record("plan.viewed")
 
     assert await done(light.flush(0.1)) == 1
     with pytest.raises(Forbidden):

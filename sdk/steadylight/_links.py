@@ -8,7 +8,7 @@ from ._rules import IdentifierInput
 
 #: A kind and a value; three and more for personas, which are what somebody did before it was known who they are.
 Home = tuple[str, ...]
-_Order = tuple[int, datetime, str]
+_Order = tuple[int, datetime, str, int]
 
 
 class Links:
@@ -27,11 +27,11 @@ class Links:
     def prove(self, proven: Sequence[IdentifierInput], at: datetime, id: str) -> None:
         """One action proved them all: the first is where it belongs."""
         first = (proven[0].kind, proven[0].value)
-        for other in proven[1:]:
+        for rank, other in enumerate(proven[1:]):
             key = (other.kind, other.value)
             if key != first:
                 self.see(key)
-                order = (-_rank(min(proven[0].assurance, other.assurance)), at, id)
+                order = (-_rank(min(proven[0].assurance, other.assurance)), at, id, rank)
                 pair = (min(first, key), max(first, key))
                 self._joined[pair] = min(order, self._joined.get(pair, order))
 

@@ -271,7 +271,7 @@ class Links:
 
     def _proven(self, pair: tuple[UUID, UUID], one: Evidence) -> Link:
         at = self._clock()
-        return Link(_id(pair), pair, one.reason, one.assurance, one.at, at, action_id=one.action_id)
+        return Link(_id(pair), pair, one.reason, one.assurance, one.at, at, action_id=one.action_id, rank=one.rank)
 
 
 def _breaks(decision: Link, profiles: Sequence[Profile], links: Sequence[Link], outcome: Partition) -> Refusal | None:

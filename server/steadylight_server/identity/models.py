@@ -69,8 +69,9 @@ class Joining(NamedTuple):
         return min(self, other, key=lambda one: (one.at, one.action_id))
 
 
-# Whether it is evidence, how sure, when, and by which action: what counts most comes first.
-LinkOrder = tuple[bool, int, datetime, UUID]
+# Whether it is evidence, how sure, when, by which action, and which of what that proved: what counts most comes first.
+# Nothing in it depends on the ids of profiles, which depend on who was seen first.
+LinkOrder = tuple[bool, int, datetime, UUID, int]
 
 
 class Reason(StrEnum):
@@ -83,18 +84,22 @@ class Reason(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """One action proved both: the key where it belongs, first, and another. `assurance` is the lesser of the two."""
+    """One action proved both: the key where it belongs, first, and another. `assurance` is the lesser of the two.
+
+    `rank` is the place of the other among those that the action proved, the best first.
+    """
 
     keys: tuple[Key, Key]
     assurance: Assurance
     at: datetime
     action_id: UUID
     reason: Reason = Reason.EVIDENCE
+    rank: int = 0
 
     @property
     def order(self) -> LinkOrder:
         """That of the link it gives."""
-        return (True, -self.assurance, self.at, self.action_id)
+        return (True, -self.assurance, self.at, self.action_id, self.rank)
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,11 @@ class Home:
     def evidence(self, at: datetime, action_id: UUID, reason: Reason = Reason.EVIDENCE) -> list[Evidence]:
         """That the other proven identifiers are of the same customer as the one where the action belongs."""
         return [
-            Evidence((self.key, Key(one.kind, one.value)), min(first.assurance, one.assurance), at, action_id, reason)
+            Evidence(
+                (self.key, Key(one.kind, one.value)), min(first.assurance, one.assurance), at, action_id, reason, rank
+            )
             for first in self.proven[:1]
-            for one in self.proven[1:]
+            for rank, one in enumerate(self.proven[1:])
             if (one.kind, one.value) != self.key
         ]
 
@@ -164,8 +171,8 @@ class Link:
     """The reason two profiles are one customer. It is never deleted, and never joins again once it is retired.
 
     `assurance` and `at` are those of the weaker identifier in the best action that proved both, or of the decision;
-    `by` is who decided, as the audit names them. `refusal` is why it joins nothing. Of a persona there is one link:
-    to whoever's action was the first there.
+    `rank` tells links of one action apart. `by` is who decided, as the audit names them. `refusal` is why it joins
+    nothing. Of a persona there is one link: to whoever's action was the first there.
     """
 
     id: UUID
@@ -175,6 +182,7 @@ class Link:
     at: datetime
     made_at: datetime
     action_id: UUID | None = None
+    rank: int = 0
     by: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     refusal: Refusal | None = None
@@ -195,7 +203,7 @@ class Link:
     @property
     def order(self) -> LinkOrder:
         """Its place among the links, the one that counts most first."""
-        return (self.reason is not Reason.DECISION, -self.assurance, self.at, self.action_id or self.id)
+        return (self.reason is not Reason.DECISION, -self.assurance, self.at, self.action_id or self.id, self.rank)
 
 
 @dataclass(frozen=True)

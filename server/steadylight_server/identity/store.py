@@ -4,9 +4,9 @@ identifiers    kind · value (normalised) · profile_id · created_at        uni
 profiles       _id: profile id, UUIDv7 · customer_id: id of the oldest profile of its customer · kind · value ·
                created_at · version?: how often its customer's links were worked out, on the oldest profile, so that
                two who do so at once collide                              index: customer_id
-links          _id · profile_ids: two, the lower first · reason · assurance · at · made_at · action_id? · by? · why? ·
-               refusal? · retired_at? · retired_by? · retired_why?        indexes: profile_ids, of both; made_at of
-               those that were refused
+links          _id · profile_ids: two, the lower first · reason · assurance · at · made_at · action_id? · rank? · by? ·
+               why? · refusal? · retired_at? · retired_by? · retired_why?        indexes: profile_ids, of both; made_at
+               of those that were refused
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -212,6 +212,7 @@ class IdentityStore(Store):
 def _document(link: Link) -> Document:
     optional = {
         "action_id": link.action_id,
+        "rank": link.rank or None,
         "by": dict(link.by) or None,
         "why": link.why or None,
         "refusal": link.refusal and link.refusal.value,
@@ -241,6 +242,7 @@ def link_of(document: Document) -> Link:
         at=document["at"],
         made_at=document["made_at"],
         action_id=document.get("action_id"),
+        rank=document.get("rank", 0),
         by=document.get("by", {}),
         why=document.get("why", ""),
         refusal=Refusal(document["refusal"]) if "refusal" in document else None,

@@ -12,7 +12,7 @@ import pytest
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.errors import Conflict, NotFound
 from steadylight_server.identity import store as module
-from steadylight_server.identity.models import Evidence, Key, Refusal
+from steadylight_server.identity.models import Evidence, Home, Identifier, Key, Refusal
 from steadylight_server.identity.partition import partition
 from tests.server.conftest import Slices
 
@@ -161,6 +161,23 @@ async def test_an_identifier_that_everybody_has_joins_nobody_more(
     refusals = [link.refusal for link in await house.identity.links.of(ids.values())]
     assert refusals[0] is None
     assert set(refusals[1:]) == {Refusal.TOO_MANY_OF_A_KIND, Refusal.TOO_MANY_PROFILES}
+
+
+async def test_of_two_links_of_one_action_the_same_one_counts_whoever_was_seen_first(house: Slices) -> None:
+    """They contradict each other, of two logins, and are equally sure and old: their place in the action decides."""
+    for number in range(8):
+        mine, logins, mails = keys(1, "customer-number")[0], keys(2, "login"), sorted(keys(2))
+        for key in (*logins, *mails)[:: 1 if number % 2 else -1]:
+            await house.identity.resolve([key])
+        surer = [proof(login, mail, assurance=Assurance.LOGIN) for login, mail in zip(logins, mails, strict=True)]
+        told = Home(mine, [Identifier(*key, Assurance.OTP) for key in (mine, *mails)], []).evidence(AT, uuid4())
+        every = [*surer, *told]
+        random.shuffle(every)
+
+        for one in every:
+            await house.beside().identity.prove([one])
+
+        assert await together(house, [mine, *logins, *mails]) == [{mine, logins[0], mails[0]}, {logins[1], mails[1]}]
 
 
 async def test_what_thousands_have_costs_no_crowd_for_each(house: Slices, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
@@ -131,7 +132,12 @@ class Home:
         """Whether nothing is proven."""
         return not self.proven
 
-    @property
+    @cached_property
+    def identifiers(self) -> tuple[Identifier, ...]:
+        """All of them, proven first; one and the same object for all actions that belong here."""
+        return (*self.proven, *self.claims)
+
+    @cached_property
     def assurance(self) -> Assurance:
         """How sure we are of who it is."""
         return max((identifier.assurance for identifier in self.proven), default=Assurance.CLAIMED)

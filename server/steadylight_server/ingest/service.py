@@ -243,7 +243,7 @@ class _Desk:
             at=draft.at,
             channel=self._channel,
             profile_id=profile_id,
-            identifiers=(*draft.home.proven, *draft.home.claims),
+            identifiers=draft.home.identifiers,
             actor=given.get("actor", "CUSTOMER"),
             properties=given.get("properties", {}),
             received_at=self._received_at,

@@ -151,9 +151,10 @@ def _extend(piece: Document, action: Action) -> None:
     """Takes one more action into a piece of a contact."""
     piece["first_at"] = min(action.at, piece.get("first_at", action.at))
     piece["last_at"] = max(action.at, piece.get("last_at", action.at))
-    if action.contact is not None and action.assurance > Assurance.CLAIMED:
-        met = {"at": action.at, "id": action.id, "assurance": action.assurance.name}
-        piece["met"] = min(met, piece.get("met", met), key=lambda one: (one["at"], one["id"]))
+    if action.contact is not None and action.assurance is not Assurance.CLAIMED:
+        met = piece.get("met")
+        if met is None or (action.at, action.id) < (met["at"], met["id"]):
+            piece["met"] = {"at": action.at, "id": action.id, "assurance": action.assurance.name}
     if action.type == ENDED:
         outcome = action.properties.get("outcome")
         ended = {"order": action.position.packed(), "outcome": None if outcome is None else str(outcome)[:100]}

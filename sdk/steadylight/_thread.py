@@ -52,9 +52,11 @@ class ThreadDelivery:
         if self._thread is None:
             self._start()
         elif self._missing:
-            # Threads that count at the same moment may miss one; then company is waited for to the end.
-            self._missing -= 1
-            if not self._missing:
+            # Threads that count at the same moment may miss one; then company is waited for to the end. Whoever comes
+            # to nothing, or below, rings: else a thread that sleeps without end could be left to.
+            missing = self._missing - 1
+            self._missing = missing
+            if missing <= 0:
                 self._ring()
 
     def _ring(self) -> None:

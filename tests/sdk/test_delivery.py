@@ -29,6 +29,24 @@ async def test_what_is_recorded_arrives_by_itself(light: Light, server: Server) 
     assert types(server) == ["a.b"]
 
 
+def test_a_count_that_went_astray_leaves_no_thread_asleep(server: Server) -> None:
+    """Threads that count at once, where no lock of the interpreter keeps them apart."""
+    light = Client(server.url, server.key("web"), options=FAST, transport=server.transport)
+    light.contact("k").record("a.b")
+    assert light.flush(5) == 0
+    until = time.monotonic() + 5
+    while not light._delivery._missing and time.monotonic() < until:
+        time.sleep(0.01)
+    light._delivery._missing = -2
+
+    light.contact("k").record("c.d")
+
+    while len(server.actions) < 2 and time.monotonic() < until + 5:
+        time.sleep(0.01)
+    light.close(timeout=0)
+    assert types(server) == ["a.b", "c.d"]
+
+
 async def test_flush_tells_that_nothing_is_left(light: Light, server: Server) -> None:
     contact = light.contact("k")
     for number in range(1_200):

@@ -11,6 +11,7 @@ from steadylight_server.access.models import HIGHEST_ASSURANCE, Channel, Channel
 from steadylight_server.core import document
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.kinds import DECLARED, UNDECLARED_BAR, Kind, undeclared
+from steadylight_server.identity.models import NAMED, RECORD
 from steadylight_server.identity.values import Normaliser
 from steadylight_server.ingest.models import AssuranceName, KindName
 
@@ -167,6 +168,13 @@ class Blueprint(_Closed):
         description="Kinds of identifier, by name. login, customer-number, account, email, phone, device and cookie "
         "are there without being declared.",
     )
+
+    @model_validator(mode="after")
+    def _leaves_the_server_s_own_kinds(self) -> Self:
+        for name in (NAMED, RECORD):
+            if name in self.identifier_kinds:
+                raise ValueError(f"identifier_kinds.{name}: the server's own kind, which cannot be declared")
+        return self
 
     @model_validator(mode="after")
     def _has_one_login(self) -> Self:

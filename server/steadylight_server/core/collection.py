@@ -131,11 +131,6 @@ class Collection:
         with translated():
             await self._of.update_many(query, change, session=CURRENT.get())
 
-    async def replace_one(self, query: Mapping[str, Any], document: Document) -> None:
-        """Stores the document in the place of the one that matches, if there is one."""
-        with translated():
-            await self._of.replace_one(query, document, upsert=True, session=CURRENT.get())
-
     async def find_one_and_update(
         self, query: Mapping[str, Any], change: Change, *, upsert: bool = False
     ) -> Document | None:

@@ -113,7 +113,7 @@ class Links:
                     raise Conflict("This operation id was used for something else.")
                 made.append(before)
                 return ()
-            await self._store.put_link(link)
+            await self._store.put_links([link])
             made.append(link)
             return link.profile_ids
 
@@ -150,7 +150,7 @@ class Links:
             )
             if link.is_retired:
                 return ()
-            await self._store.put_link(retired[0])
+            await self._store.put_links(retired)
             return link.profile_ids
 
         try:
@@ -165,6 +165,7 @@ class Links:
         async def change() -> Sequence[UUID]:
             stored.clear()
             stored.update(await self._store.links_by_id(_persona_link_id(one.persona_id) for one in joinings))
+            changed: list[Link] = []
             touched: list[UUID] = []
             for one in joinings:
                 fresh = self._persona_link(one)
@@ -179,9 +180,11 @@ class Links:
                     if link == before:
                         continue
                 stored[link.id] = link
-                await self._store.put_link(link)
+                changed.append(link)
                 if before is None or before.profile_ids != link.profile_ids:
                     touched += [*link.profile_ids, *(before.profile_ids if before else ())]
+            if changed:
+                await self._store.put_links(changed)
             return touched
 
         try:

@@ -120,10 +120,6 @@ class IdentityStore(Store):
 
         await self.database.transaction(run)
 
-    async def put_link(self, link: Link) -> None:
-        """Stores it, in the place of what it was."""
-        await self._links.replace_one({"_id": link.id}, _document(link))
-
     async def put_links(self, links: Sequence[Link]) -> None:
         """Stores each in the place of what it was; one round trip."""
         await self._links.bulk_write([ReplaceOne({"_id": link.id}, _document(link), upsert=True) for link in links])

@@ -43,13 +43,15 @@ class Operations:
         before = await self._identity.links.one(id)
         if before is None:
             _must_be_two(one, other)
-            if refusal := await self._identity.links.refusal(*await self._pair(one, other)):
+            pair = await self._pair(one, other)
+            if refusal := await self._identity.links.refusal(*pair):
                 raise Conflict(self._identity.links.words(refusal))
         elif not _is_of(before, one, other):
             raise Conflict("This operation id was used for something else.")
+        else:
+            pair = before.profile_ids
         # Audited once it is known that it can be: what was refused was not done.
         await self._note(viewer, "customer.merged", [one.id, other.id], id, why)
-        pair = before.profile_ids if before else await self._pair(one, other)
         return await self._identity.links.decide(pair, id=id, by=viewer.described(), why=why)
 
     async def unlink(self, viewer: Viewer, link: Link, *, id: UUID, why: str) -> Link:

@@ -2,7 +2,7 @@
 the latest word counts, so that order and repetition of actions do not matter.
 
 traits   _id: made from (profile, name) · profile_id: the shard key · name ·
-         said: {order, value, at, assurance, channel, action_id}, the highest order ever                  index: named
+         said: {order, value, at, assurance, channel, action_id}, the highest order ever                index: profile
 
 `order` is 33 bytes that sort as (whether its assurance reaches BAR, at, sequence, action id): what was said of somebody
 who had proven who they are is not changed by what was said later of nobody in particular. A null value takes a trait
@@ -22,7 +22,8 @@ from steadylight_server.core.stores import Kept, Store
 from steadylight_server.timeline.models import Action, Trait
 
 BAR = Assurance.KNOWLEDGE
-# More than anybody reads; a channel that makes up names does not make the customer's page endless.
+# More than anybody reads; a channel that makes up names does not make the customer's page endless. What was said of
+# somebody who had proven who they are goes first, so that made-up names do not hide it.
 MOST_READ = 1_000
 
 
@@ -30,7 +31,7 @@ class TraitStore(Store):
     """Keeps and reads traits."""
 
     collections = {"traits": Kept.PROJECTION}
-    indexes = {"traits": [IndexModel([("profile_id", 1), ("name", 1)], name="named")]}
+    indexes = {"traits": [IndexModel([("profile_id", 1)], name="profile")]}
 
     def __init__(self, database: Database, *, suffix: str = "") -> None:
         super().__init__(database, suffix=suffix)
@@ -54,14 +55,10 @@ class TraitStore(Store):
 
     async def of(self, profile_ids: Sequence[UUID]) -> list[Trait]:
         """What counts of all that was said of these profiles, by name."""
-        found = await self._traits.find(
-            {"profile_id": {"$in": list(profile_ids)}}, sort=[("profile_id", 1), ("name", 1)], limit=MOST_READ
-        )
+        query = {"profile_id": {"$in": list(profile_ids)}}
         best: dict[str, Mapping[str, Any]] = {}
-        for one in found:
-            name, said = one["name"], one["said"]
-            if name not in best or said["order"] > best[name]["order"]:
-                best[name] = said
+        for one in await self._traits.find(query, sort=[("said.order", -1)], limit=MOST_READ):
+            best.setdefault(one["name"], one["said"])
         return [_trait(name, said) for name, said in sorted(best.items()) if said["value"] is not None]
 
 

@@ -102,6 +102,14 @@ def test_it_reads_what_is_declared() -> None:
             "line 3: identifier_kinds.b: 'guest' is both blocked and allowed",
         ),
         (
+            "version: 1\nidentifier_kinds: {persona: {}}",
+            "line 1: identifier_kinds.persona: the server's own kind, which cannot be declared",
+        ),
+        (
+            "version: 1\nidentifier_kinds: {record: {}}",
+            "line 1: identifier_kinds.record: the server's own kind, which cannot be declared",
+        ),
+        (
             "version: 1\nidentifier_kinds:\n  login:\n    most: 2",
             "line 1: identifier_kinds.login.most: two logins are never one customer, so it is 1",
         ),

@@ -5,6 +5,8 @@ from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.timeline import traits as module
 from steadylight_server.timeline.models import Action, Trait
@@ -100,3 +102,17 @@ async def test_any_json_is_kept_as_it_came(slices: Slices) -> None:
     await slices.stores.traits.project([said(ann, 1, odd=value)])
 
     assert await known(slices, ann) == {"odd": value}
+
+
+async def test_made_up_names_do_not_hide_what_was_proven(slices: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_READ", 5)
+    ann, persona = UUID(int=2), UUID(int=1)
+    made_up = {f"a{number}": number for number in range(20)}
+
+    await slices.stores.traits.project(
+        [said(ann, 0, plan="fibre"), said(persona, 9, assurance=Assurance.CLAIMED, **made_up)]
+    )
+
+    found = await known(slices, persona, ann)
+    assert len(found) == 5
+    assert found["plan"] == "fibre"

@@ -182,7 +182,7 @@ class Links:
                 stored[link.id] = link
                 changed.append(link)
                 if before is None or before.profile_ids != link.profile_ids:
-                    touched += [*link.profile_ids, *(before.profile_ids if before else ())]
+                    touched += link.profile_ids  # the persona leads to whose it was
             if changed:
                 await self._store.put_links(changed)
             return touched

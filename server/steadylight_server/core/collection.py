@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pymongo
+from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorClientSession, AsyncIOMotorCollection
 from pymongo import IndexModel
@@ -104,7 +105,7 @@ class Collection:
         with translated():
             await self._of.insert_one(document, session=CURRENT.get())
 
-    async def insert_many(self, documents: Sequence[Document]) -> InsertManyResult:
+    async def insert_many(self, documents: Sequence[Document | RawBSONDocument]) -> InsertManyResult:
         """Stores all it can, in no order. Raises BulkWriteError for the rest."""
         with translated():
             return await self._of.insert_many(documents, ordered=False, session=CURRENT.get())

@@ -50,9 +50,13 @@ class Position:
 
 def packed(at: datetime, sequence: int, id: bytes) -> bytes:
     """`Position.packed` without making a position: what is done 500 times a batch."""
+    return _LAYOUT.pack(milliseconds(at) + _OFFSET, sequence, id)
+
+
+def milliseconds(at: datetime) -> int:
+    """Since 1970, whole ones."""
     since = at - _EPOCH
-    milliseconds = since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
-    return _LAYOUT.pack(milliseconds + _OFFSET, sequence, id)
+    return since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ An intent is written before step 4 and deleted after step 5; `finish_old` takes 
 Duplicates are projected again, so that what a crash left half done is whole before anybody is told that it is there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from operator import itemgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from steadylight_server.access.models import Role, Scope, Viewer
@@ -85,7 +86,7 @@ class Ingest:
         placed = [one if isinstance(one, Refusal) else desk.place(one) for one in inputs]
         drafts = [one for one in placed if isinstance(one, _Draft)]
         async with self._database.session() as session:
-            known = await self._identity.known({draft.home.key for draft in drafts})
+            known = await self._identity.known({home.key for home in desk.homes})
             drafts = await self._placed(desk, drafts, known)
             profiles = await self._profiles(drafts, known)
             actions = [desk.action(draft, profile_id) for draft, profile_id in zip(drafts, profiles, strict=True)]
@@ -99,9 +100,9 @@ class Ingest:
 
         The profiles of leftovers that are there are added to `known`.
         """
-        personas = {draft.home.key: desk.contact(draft) for draft in drafts if draft.home.is_persona}
-        if not personas:
+        if not any(home.is_persona for home in desk.homes):
             return drafts
+        personas = {draft.home.key: desk.contact(draft) for draft in drafts if draft.home.is_persona}
         times = await self._personas.taken(personas, known)
         for key, at in (taken for draft in drafts for taken in desk.taken(draft)):
             times[key] = min(at, times.get(key, at))
@@ -117,12 +118,13 @@ class Ingest:
 
         Nobody is made for the id of an action that is stored already: whatever it says now, it adds nothing.
         """
-        homes = {draft.home.key for draft in drafts}
-        strangers = homes - known.keys()
-        ids = [draft.input["id"] for draft in drafts if draft.home.key in strangers]
+        strangers = [draft for draft in drafts if draft.home.key not in known]
+        ids = [draft.input["id"] for draft in strangers]
         stored = {action.id: action.profile_id async for action in self._timeline.by_ids(ids)}
-        new = {draft.home.key for draft in drafts if draft.input["id"] not in stored} - known.keys()
+        new = {draft.home.key for draft in strangers if draft.input["id"] not in stored}
         profiles = {**known, **await self._identity.resolve(new)}
+        if not stored:
+            return [profiles[draft.home.key] for draft in drafts]
         return [stored.get(draft.input["id"]) or profiles[draft.home.key] for draft in drafts]
 
     async def finish_old(self) -> int:
@@ -170,8 +172,7 @@ class Ingest:
         return moment.token(self._token_secret) if moment else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """A well-formed action and the place where it belongs; `claimed_at` where the device's clock was off."""
 
     input: ActionInput
@@ -181,7 +182,7 @@ class _Draft:
 
     def moved(self) -> "_Draft":
         """The same, under what is left of its persona."""
-        return replace(self, home=replace(self.home, key=after(self.home.key)))
+        return self._replace(home=replace(self.home, key=after(self.home.key)))
 
 
 class _Desk:
@@ -196,14 +197,20 @@ class _Desk:
         self._latest = received_at + shape.FUTURE_TOLERANCE - skew
         self._kinds = identity.kinds
         self._viewer = viewer
-        self._homes: dict[object, Home | None] = {}
+        self._homes: dict[object, Home] = {}
+
+    @property
+    def homes(self) -> Collection[Home]:
+        """Where the actions that were placed belong."""
+        return self._homes.values()
 
     def place(self, action: ActionInput) -> _Draft | Refusal:
         """Where the action belongs, or why it belongs nowhere."""
         at = action["at"]
-        if at.year < _EARLIEST:
+        year = at.year
+        if year < _EARLIEST:
             return _refused(action, f"at: before {_EARLIEST}")
-        if at.year == MAXYEAR or (at := in_milliseconds(at.astimezone(UTC))) > self._latest:
+        if year == MAXYEAR or (at := in_milliseconds(at.astimezone(UTC))) > self._latest:
             return _refused(action, "at: ahead of the server's clock by more than 5 minutes")
         if self._viewer.role is Role.CUSTOMER and action.get("actor", "CUSTOMER") != "CUSTOMER":
             return _refused(action, "actor: a customer's own token records what the customer did")
@@ -260,11 +267,14 @@ class _Desk:
         """A batch has few customers and many actions of each, so each customer is worked out once."""
         contact = action.get("contact")
         given = tuple(map(_asserted, action.get("identifiers", ())))
-        if (given, contact) not in self._homes:
+        place = (given, contact)
+        if (home := self._homes.get(place)) is None:
             asserted = [Identifier(kind, value, Assurance[level]) for kind, value, level in given]
             identifiers = heard(self._viewer, asserted)
-            self._homes[given, contact] = self._kinds.home(identifiers, channel=self._channel, contact=contact)
-        return self._homes[given, contact]
+            home = self._kinds.home(identifiers, channel=self._channel, contact=contact)
+            if home is not None:
+                self._homes[place] = home
+        return home
 
 
 def _refused(action: ActionInput, message: str) -> Refusal:

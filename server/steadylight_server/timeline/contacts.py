@@ -16,6 +16,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -58,12 +59,7 @@ class ContactStore(Store):
 
     async def project(self, actions: Iterable[Action]) -> None:
         """Takes the actions into account; doing so again changes nothing."""
-        pieces: dict[_Place, Document] = {}
-        for action in actions:
-            if action.type == IMPORTED:
-                continue
-            place = (action.profile_id, action.channel, action.contact, _slot(action))
-            _extend(pieces.setdefault(place, {}), action)
+        pieces = _pieces(actions)
         met = {place: piece for place, piece in pieces.items() if place in self._met}
         new = [(place, piece) for place, piece in pieces.items() if place not in self._met]
         if new:
@@ -147,19 +143,29 @@ def _slot(action: Action) -> int | None:
     return (action.at - _EPOCH) // GAP if action.contact is None else None
 
 
-def _extend(piece: Document, action: Action) -> None:
-    """Takes one more action into a piece of a contact."""
-    piece["first_at"] = min(action.at, piece.get("first_at", action.at))
-    piece["last_at"] = max(action.at, piece.get("last_at", action.at))
-    if action.contact is not None and action.assurance is not Assurance.CLAIMED:
-        met = piece.get("met")
-        if met is None or (action.at, action.id) < (met["at"], met["id"]):
-            piece["met"] = {"at": action.at, "id": action.id, "assurance": action.assurance.name}
-    if action.type == ENDED:
-        outcome = action.properties.get("outcome")
-        ended = {"order": action.position.packed(), "outcome": None if outcome is None else str(outcome)[:100]}
-        if "ended" not in piece or ended["order"] > piece["ended"]["order"]:
-            piece["ended"] = ended
+def _pieces(actions: Iterable[Action]) -> dict[_Place, Document]:
+    """The pieces of contacts that the actions make up."""
+    together: dict[_Place, list[Action]] = {}
+    for action in actions:
+        if action.type != IMPORTED:
+            place = (action.profile_id, action.channel, action.contact, _slot(action))
+            together.setdefault(place, []).append(action)
+    return {place: _piece(some) for place, some in together.items()}
+
+
+def _piece(actions: Sequence[Action]) -> Document:
+    """The piece of a contact that these actions are."""
+    times = [action.at for action in actions]
+    piece: Document = {"first_at": min(times), "last_at": max(times)}
+    if known := [one for one in actions if one.contact is not None and one.assurance is not Assurance.CLAIMED]:
+        first = min(known, key=attrgetter("at", "id"))
+        piece["met"] = {"at": first.at, "id": first.id, "assurance": first.assurance.name}
+    if endings := [one for one in actions if one.type == ENDED]:
+        last = max(endings, key=attrgetter("position"))
+        outcome = last.properties.get("outcome")
+        ended = None if outcome is None else str(outcome)[:100]
+        piece["ended"] = {"order": last.position.packed(), "outcome": ended}
+    return piece
 
 
 def _document(place: _Place, piece: Document) -> Document:

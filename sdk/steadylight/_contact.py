@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from ._actions import Common
 from ._models import Assurance
 from ._recorder import Recorder, log
 
@@ -66,9 +67,13 @@ class Recording:
         self._recorder = recorder
         self._token = token
         self._persona = persona
+        self._key = str(uuid.uuid4()) if key is None else str(key)
         self._is(identifiers)
-        #: The channel's own name for this contact: a session id, a call id. The same key is the same contact.
-        self.key = str(uuid.uuid4()) if key is None else str(key)
+
+    @property
+    def key(self) -> str:
+        """The channel's own name for this contact: a session id, a call id. The same key is the same contact."""
+        return self._key
 
     @property
     def persona(self) -> str | None:
@@ -84,6 +89,7 @@ class Recording:
         self._known = identifiers
         named = () if self._persona is None else ({"kind": "persona", "value": self._persona, "assurance": "CLAIMED"},)
         self._identifiers = (*identifiers, *named)
+        self._common = Common.of(self._key, self._identifiers)
 
     def record(
         self,
@@ -105,26 +111,18 @@ class Recording:
         `traits` is what it tells about the customer, by name, at most 50 and 8 KB; None takes one back. Give an `id`
         (a UUID) where the same fact may be recorded twice: it is stored once.
         """
-        head: dict[str, Any] = {
-            "id": id,
-            "type": type,
-            "at": at,
-            "identifiers": self._identifiers,
-            "contact": self.key,
-            "actor": actor,
-        }
+        more: dict[str, Any] = {"actor": actor if agent is None else "AGENT"}
         if agent is not None:
-            head["agent"] = agent
-            head["actor"] = "AGENT"
+            more["agent"] = agent
         if journey is not None:
-            head["journey"] = journey
+            more["journey"] = journey
         if traits:
-            head["traits"] = traits
+            more["traits"] = traits
         if subject is not None:
-            head["subject"] = (
+            more["subject"] = (
                 subject if isinstance(subject, Mapping) else dict(zip(("kind", "id"), subject, strict=False))
             )
-        return self._recorder.record(head, properties, self.key)
+        return self._recorder.record(type, properties, self._common, more, id=id, at=at)
 
     def identify(
         self,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from . import _notes, _operations
-from ._actions import IDS, Entry, Unfit, encode, rfc3339
+from ._actions import IDS, Common, Entry, Unfit, encode, rfc3339
 from ._answers import Answer, Judgement, read
 from ._errors import (
     Forbidden,
@@ -44,6 +44,8 @@ OnRefused = Callable[[dict[str, Any], Verdict], None]
 
 # Errors after which the same question may be asked again later.
 _AWAY = (Timeout, Unreachable, Unavailable, RateLimited, Internal, Unauthenticated, Forbidden)
+_NOTHING = Common()
+_NO_MORE: Mapping[str, Any] = {}
 # Seconds between two notes of what was dropped.
 _NOTE_EVERY = 5.0
 
@@ -131,58 +133,71 @@ class Recorder:
         with suppress(OSError):  # What is on disk stays there.
             self.queue.close()
 
-    def record(self, head: dict[str, Any], properties: Mapping[str, Any] | None, contact: str | None) -> str | None:
-        """Keep one action. Its id, or None when it could not be kept: counted, and warned of once for each cause."""
+    def record(
+        self,
+        type: str,
+        properties: Mapping[str, Any] | None = None,
+        common: Common = _NOTHING,
+        more: Mapping[str, Any] = _NO_MORE,
+        *,
+        id: object = None,
+        at: object = None,
+    ) -> str | None:
+        """Keep one action, with what its contact's have in common and what this one has `more`.
+
+        Its id, or None when it could not be kept: counted, and warned of once for each cause.
+        """
         try:
-            return self._record(head, properties, contact)
+            new, now = IDS.stamp()
+            id = new if id is None else str(id)
+            if at is None and self._reads_clock:
+                at = now
+            elif not isinstance(at, str):
+                at = self._told_time(at or self._options.now())
+            head = {"id": id, "sequence": IDS.sequence(), "type": type, "at": at, **more}
+            shared = common.json
+            if self._scrubbing.is_needed:
+                head, properties = self._scrubbed({**head, **common.members}, properties)
+                id, shared = str(head["id"]), b""
+            changes: list[str] = []
+            payload = encode(head, shared, properties, changes)
+            if changes:
+                told = "Properties of type %r hold %s, which JSON lacks; it is recorded as text."
+                self._warn("text", told, _short(type), changes[0])
+            if self._is_closed or len(payload) > self._options.batch_bytes:
+                self._refuse(len(payload))
+            elif self.queue.put(id, common.contact, payload):
+                if self.spool is not None and self.spool.trouble is not None:
+                    told = "The spool cannot be written (%s): actions are kept in memory until the app ends."
+                    self._warn("disk", told, self.spool.trouble)
+                self.wake()
+                return id
+            else:
+                self._overflowed()
         except Unfit as error:
             self._count("unfit")
-            self._warn("unfit", "An action of type %r was not recorded: %s.", _short(head.get("type")), error)
+            self._warn("unfit", "An action of type %r was not recorded: %s.", _short(type), error)
         except Dropped:
             self._count("dropped")
         except Exception as error:  # A broken __str__, an exhausted memory: never the host's problem.
             self._count("unfit")
-            self._warn("error", "An action was not recorded: %s.", type(error).__name__)
+            self._warn("error", "An action was not recorded: %s.", error.__class__.__name__)
         return None
 
-    def _record(self, head: dict[str, Any], properties: Mapping[str, Any] | None, contact: str | None) -> str | None:
-        new, now = IDS.stamp()
-        id, at = head.pop("id", None) or new, head.get("at")
-        head = {"id": id, "sequence": IDS.sequence(), **head}
-        if at is None and self._reads_clock:
-            head["at"] = now
-        elif not isinstance(at, str):
-            head["at"] = self._told_time(at or self._options.now())
-        if self._scrubbing.is_needed:
-            head, properties = self._scrubbed(head, properties)
-            id = head["id"]
-        changes: list[str] = []
-        payload = encode(head, properties, changes)
-        if changes:
-            told = "Properties of type %r hold %s, which JSON lacks; it is recorded as text."
-            self._warn("text", told, _short(head["type"]), changes[0])
-        if len(payload) > self._options.batch_bytes:
-            raise Unfit(f"it takes {len(payload):,} bytes of the {self._options.batch_bytes:,} that a request may hold")
-        if self._is_closed:
-            self._count("late")
-            self._warn(
-                "late", "Actions recorded after close() are lost. Close the client when the app ends, not before."
-            )
-            return None
-        id = str(id)
-        if not self.queue.put(id, contact, payload):
-            self._count("overflowed")
-            kept, limit = ("queue", self._options.queue_bytes)
-            if self.spool is not None and self.spool.trouble is None:
-                kept, limit = ("spool", self._options.spool_bytes)
-            told = "The %s of %d bytes is full: new actions are lost until the server takes some. Last failure: %s"
-            self._warn("overflow", told, kept, limit, self._last_error or "none")
-            return None
-        if self.spool is not None and self.spool.trouble is not None:
-            told = "The spool cannot be written (%s): actions are kept in memory, where the end of the app ends them."
-            self._warn("disk", told, self.spool.trouble)
-        self.wake()
-        return id
+    def _refuse(self, size: int) -> None:
+        """What is too large, or too late. Raises Unfit."""
+        if size > self._options.batch_bytes:
+            raise Unfit(f"it takes {size:,} bytes of the {self._options.batch_bytes:,} that a request may hold")
+        self._count("late")
+        self._warn("late", "Actions recorded after close() are lost. Close the client when the app ends, not before.")
+
+    def _overflowed(self) -> None:
+        self._count("overflowed")
+        kept, limit = ("queue", self._options.queue_bytes)
+        if self.spool is not None and self.spool.trouble is None:
+            kept, limit = ("spool", self._options.spool_bytes)
+        told = "The %s of %d bytes is full: new actions are lost until the server takes some. Last failure: %s"
+        self._warn("overflow", told, kept, limit, self._last_error or "none")
 
     def _told_time(self, at: Any) -> str:
         if at.tzinfo is None:

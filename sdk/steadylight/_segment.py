@@ -27,6 +27,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
@@ -60,6 +61,7 @@ class Record(NamedTuple):
     payload: bytes | None
 
 
+@lru_cache(1024)
 def bucket(contact: str) -> int:
     """Contacts that share one are waited for together, which is late at worst, never early."""
     return crc32(contact.encode("utf-8", "surrogatepass")) % BUCKETS

@@ -21,7 +21,7 @@ class Colour(Enum):
 
 def properties_of(value: dict[str, Any]) -> tuple[Any, list[str]]:
     changes: list[str] = []
-    return json.loads(encode({"type": "t"}, value, changes))["properties"], changes
+    return json.loads(encode({"type": "t"}, b"", value, changes))["properties"], changes
 
 
 def test_ids_are_uuid7_and_only_go_up() -> None:
@@ -69,8 +69,8 @@ def test_plain_properties_are_sent_as_they_are() -> None:
 
 
 def test_no_properties_are_left_out() -> None:
-    assert encode({"type": "t"}, None, []) == b'{"type":"t"}'
-    assert encode({"type": "t"}, {}, []) == b'{"type":"t"}'
+    assert encode({"type": "t"}, b"", None, []) == b'{"type":"t"}'
+    assert encode({"type": "t"}, b"", {}, []) == b'{"type":"t"}'
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_properties_of_32768_bytes_are_taken_and_one_more_refused() -> None:
 
 def test_properties_must_be_a_mapping() -> None:
     with pytest.raises(Unfit, match="must be a mapping, not deque"):
-        encode({}, deque([1]), [])  # type: ignore[arg-type]
+        encode({}, b"", deque([1]), [])  # type: ignore[arg-type]
 
 
 def test_a_ready_made_action_is_sent_as_it_is() -> None:
@@ -149,7 +149,7 @@ def test_a_ready_made_action_is_sent_as_it_is() -> None:
 
 def traits_of(value: Any) -> tuple[Any, list[str]]:
     changes: list[str] = []
-    whole = encode({"type": "t", "traits": value}, {"plan": "fibre"}, changes)
+    whole = encode({"type": "t", "traits": value}, b"", {"plan": "fibre"}, changes)
     assert b"NaN" not in whole
     return json.loads(whole)["traits"], changes
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from steadylight import Invalid, Options, Unauthenticated, Unreachable, Verdict, _notes, _segment
-from steadylight._actions import Entry
+from steadylight._actions import Common, Entry
 from steadylight._answers import Judgement, Response
 from steadylight._options import Endpoint
 from steadylight._recorder import Recorder
@@ -42,8 +42,8 @@ def recorder() -> Recorder:
 
 
 def test_an_action_gets_id_sequence_and_time(recorder: Recorder) -> None:
-    first = recorder.record({"type": "t"}, {"a": 1}, None)
-    recorder.record({"type": "t", "id": "given", "at": "2026-01-01T00:00:00Z"}, None, None)
+    first = recorder.record("t", {"a": 1})
+    recorder.record("t", id="given", at="2026-01-01T00:00:00Z")
 
     one, two = recorded(recorder)
     assert one == {
@@ -58,7 +58,7 @@ def test_an_action_gets_id_sequence_and_time(recorder: Recorder) -> None:
 
 def test_a_naive_time_is_utc_and_warned_of_once(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
-        recorder.record({"type": "t", "at": datetime(2026, 1, 2)}, None, None)  # noqa: DTZ001
+        recorder.record("t", at=datetime(2026, 1, 2))  # noqa: DTZ001
 
     assert {action["at"] for action in recorded(recorder)} == {"2026-01-02T00:00:00.000Z"}
     assert warnings(caplog) == ["A time without time zone was recorded; it is taken as UTC. Pass an aware datetime."]
@@ -67,7 +67,7 @@ def test_a_naive_time_is_utc_and_warned_of_once(recorder: Recorder, caplog: pyte
 def test_a_queue_that_is_full_is_counted_and_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder(Options(queue_bytes=300))
 
-    kept = [recorder.record({"type": "t"}, {"a": "x" * 100}, None) for _ in range(4)]
+    kept = [recorder.record("t", {"a": "x" * 100}) for _ in range(4)]
 
     assert [id is not None for id in kept] == [True, False, False, False]
     assert (recorder.stats().recorded, recorder.stats().overflowed) == (1, 3)
@@ -79,8 +79,8 @@ def test_a_queue_that_is_full_is_counted_and_warned_of_once(caplog: pytest.LogCa
 def test_an_action_that_is_too_large_is_refused_at_the_call(
     recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert recorder.record({"type": "plan.viewed"}, {"a": "x" * 40_000}, None) is None
-    assert recorder.record({"type": "plan.viewed"}, {"a": "x" * 40_000}, None) is None
+    assert recorder.record("plan.viewed", {"a": "x" * 40_000}) is None
+    assert recorder.record("plan.viewed", {"a": "x" * 40_000}) is None
 
     assert (recorder.stats().recorded, recorder.stats().unfit) == (0, 2)
     assert warnings(caplog) == [
@@ -109,7 +109,7 @@ class HostileMapping(Mapping[str, int]):
     [{"a": Hostile()}, {Hostile(): 1}, HostileMapping(), {"a": 10**5_000}, [1], "text", {"a": [[[[[[[[[]]]]]]]]]}],
 )
 def test_nothing_that_is_recorded_raises(recorder: Recorder, properties: Any) -> None:
-    assert recorder.record({"type": "t"}, properties, None) is None
+    assert recorder.record("t", properties) is None
 
     assert recorder.stats().unfit == 1
 
@@ -118,7 +118,7 @@ def test_what_json_lacks_is_recorded_as_text_and_warned_of_once(
     recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
-        recorder.record({"type": "t"}, {"a": float("inf"), "b": object}, None)
+        recorder.record("t", {"a": float("inf"), "b": object})
 
     assert recorded(recorder)[0]["properties"] == {"a": "inf", "b": "<class 'object'>"}
     assert warnings(caplog) == [
@@ -129,12 +129,12 @@ def test_what_json_lacks_is_recorded_as_text_and_warned_of_once(
 def test_a_log_handler_may_record(recorder: Recorder) -> None:
     class Recording(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            recorder.record({"type": "log.written"}, {"bad": float("nan")}, None)
+            recorder.record("log.written", {"bad": float("nan")})
 
     handler = Recording()
     logging.getLogger("steadylight").addHandler(handler)
     try:
-        recorder.record({"type": "t"}, {"bad": float("nan")}, None)
+        recorder.record("t", {"bad": float("nan")})
     finally:
         logging.getLogger("steadylight").removeHandler(handler)
 
@@ -147,7 +147,7 @@ def refusal(index: int) -> Verdict:
 
 def test_verdicts_are_counted_and_retries_kept(recorder: Recorder) -> None:
     for _ in range(4):
-        recorder.record({"type": "t"}, None, "c")
+        recorder.record("t", common=Common.of("c", ()))
     batch = recorder.take(9, 9_000)
 
     recorder.settle(batch, Judgement("SDXR", (refusal(2),), token="t-1"))
@@ -188,8 +188,8 @@ def test_an_answer_without_token_keeps_the_last(recorder: Recorder) -> None:
 def test_a_refusal_is_told_with_its_action(caplog: pytest.LogCaptureFixture) -> None:
     told: list[tuple[str, str]] = []
     recorder = Recorder(Options(), lambda action, verdict: told.append((action["type"], verdict.code)))
-    recorder.record({"type": "one"}, None, None)
-    recorder.record({"type": "two"}, None, None)
+    recorder.record("one")
+    recorder.record("two")
 
     recorder.settle(recorder.take(9, 9_000), Judgement("XX", (refusal(0), refusal(1), refusal(7))))
 
@@ -202,7 +202,7 @@ def test_a_broken_on_refused_holds_up_nobody(caplog: pytest.LogCaptureFixture) -
         raise RuntimeError("host")
 
     recorder = Recorder(Options(), broken)
-    recorder.record({"type": "one"}, None, None)
+    recorder.record("one")
 
     recorder.settle(recorder.take(9, 9_000), Judgement("X", (refusal(0),)))
 
@@ -234,7 +234,7 @@ def test_a_refused_key_is_warned_of_again_after_it_worked(recorder: Recorder, ca
 def test_nothing_is_kept_after_closing(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     recorder.close()
 
-    assert recorder.record({"type": "t"}, None, None) is None
+    assert recorder.record("t") is None
 
     assert (recorder.stats().late, recorder.stats().undelivered) == (1, 0)
     assert warnings(caplog) == [
@@ -266,7 +266,7 @@ def test_a_hook_may_change_and_drop_what_is_recorded(caplog: pytest.LogCaptureFi
     recorder = Recorder(Options(before_record=scrub))
     given = {"text": "card 4111"}
 
-    kept = [recorder.record({"type": type}, given, None) is not None for type in ("note", "secret", "broken")]
+    kept = [recorder.record(type, given) is not None for type in ("note", "secret", "broken")]
 
     assert kept == [True, False, False]
     assert [action["properties"] for action in recorded(recorder)] == [{"text": "card ****"}]
@@ -278,7 +278,7 @@ def test_a_hook_may_change_and_drop_what_is_recorded(caplog: pytest.LogCaptureFi
 def test_what_the_hook_returns_must_be_an_action() -> None:
     recorder = Recorder(Options(before_record=lambda action: "text"))  # type: ignore[arg-type, return-value]
 
-    assert recorder.record({"type": "t"}, None, None) is None
+    assert recorder.record("t") is None
 
     assert recorder.stats().unfit == 1
 
@@ -286,7 +286,7 @@ def test_what_the_hook_returns_must_be_an_action() -> None:
 def test_redacted_names_are_told_at_no_depth_and_in_no_case() -> None:
     recorder = Recorder(Options(redact=("password", "Card")))
 
-    recorder.record({"type": "t"}, {"PASSWORD": "p", "list": [{"card": {"no": 1}}, 2], "plan": "fibre"}, None)
+    recorder.record("t", {"PASSWORD": "p", "list": [{"card": {"no": 1}}, 2], "plan": "fibre"})
 
     assert recorded(recorder)[0]["properties"] == {
         "PASSWORD": "[redacted]",
@@ -300,7 +300,7 @@ def test_the_hook_comes_before_redaction() -> None:
         return {**action, "properties": {"password": "p"}}
 
     recorder = Recorder(Options(before_record=leaking, redact=("password",)))
-    recorder.record({"type": "t"}, None, None)
+    recorder.record("t")
 
     assert recorded(recorder)[0]["properties"] == {"password": "[redacted]"}
 
@@ -308,14 +308,14 @@ def test_the_hook_comes_before_redaction() -> None:
 def test_an_action_larger_than_a_request_is_refused_at_the_call(caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder(Options(batch_bytes=500))
 
-    assert recorder.record({"type": "t", "identifiers": [{"value": "x" * 600}]}, None, None) is None
+    assert recorder.record("t", common=Common.of("c", [{"value": "x" * 600}])) is None
 
     assert "of the 500 that a request may hold." in warnings(caplog)[0]
 
 
 def test_what_is_refused_is_kept_aside_with_its_reason(tmp_path: Path) -> None:
     recorder = spooled(tmp_path)
-    recorder.record({"type": "one"}, {"n": 1}, None)
+    recorder.record("one", {"n": 1})
 
     recorder.settle(recorder.take(9, 9_000), Judgement("X", (refusal(0),)))
     recorder.close()
@@ -330,7 +330,7 @@ def test_what_is_refused_is_kept_aside_with_its_reason(tmp_path: Path) -> None:
 def test_drops_are_counted_over_restarts(tmp_path: Path) -> None:
     for _ in range(2):
         recorder = spooled(tmp_path)
-        recorder.record({"type": "t"}, {"a": "x" * 40_000}, None)
+        recorder.record("t", {"a": "x" * 40_000})
         recorder.close()
 
     assert _notes.dropped(str(home_of(tmp_path))) == {"unfit": 2}
@@ -339,7 +339,7 @@ def test_drops_are_counted_over_restarts(tmp_path: Path) -> None:
 def test_a_full_spool_is_told_with_its_bound(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     recorder = spooled(tmp_path, spool_bytes=4_096)
 
-    kept = [recorder.record({"type": "t"}, {"a": "x" * 1_000}, None) is not None for _ in range(6)]
+    kept = [recorder.record("t", {"a": "x" * 1_000}) is not None for _ in range(6)]
 
     assert kept == [True, True, True, False, False, False]
     assert recorder.stats().overflowed == 3
@@ -355,7 +355,7 @@ def test_a_spool_that_cannot_be_made_is_told_once_and_memory_keeps(
 
     recorder = Recorder(Options(spool=tmp_path / "file"), None, ENDPOINT)
 
-    assert recorder.record({"type": "t"}, None, None) is not None
+    assert recorder.record("t") is not None
     assert recorder.stats().unsafe == 1
     assert len(warnings(caplog)) == 1
     assert "There is no spool" in warnings(caplog)[0]
@@ -370,7 +370,7 @@ def test_a_disk_that_fails_is_told_once(
     monkeypatch.setattr(_segment, "_allocate", full)
     recorder = spooled(tmp_path)
 
-    assert [recorder.record({"type": "t"}, None, None) is not None for _ in range(3)] == [True] * 3
+    assert [recorder.record("t") is not None for _ in range(3)] == [True] * 3
 
     assert (recorder.stats().unspooled, recorder.stats().unsafe, recorder.stats().recorded) == (3, 3, 3)
     assert len(warnings(caplog)) == 1
@@ -401,7 +401,7 @@ def with_key(tmp_path: Path, id: str) -> Recorder:
 def test_what_was_recorded_with_an_earlier_key_of_the_channel_is_found_again(tmp_path: Path) -> None:
     old, other = with_key(tmp_path, "old"), with_key(tmp_path, "other")
     for recorder, channel in ((old, "web"), (other, "ivr")):
-        recorder.record({"type": f"{channel}.used"}, None, None)
+        recorder.record(f"{channel}.used")
         assert recorder.answered(answer(channel)) is None
         recorder.close()
 
@@ -416,7 +416,7 @@ def test_what_was_recorded_with_an_earlier_key_of_the_channel_is_found_again(tmp
 
 def test_another_address_is_another_spool(tmp_path: Path) -> None:
     here = spooled(tmp_path)
-    here.record({"type": "t"}, None, None)
+    here.record("t")
     here.close()
 
     there = Recorder(Options(spool=tmp_path), None, Endpoint("http://other.test/graphql", ENDPOINT.key))

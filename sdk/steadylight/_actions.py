@@ -39,7 +39,8 @@ class Unfit(ValueError):
 class Entry(NamedTuple):
     """An action on its way."""
 
-    id: str
+    #: As it was given; None where the payload alone tells it.
+    given_id: str | None
     #: The contact it belongs to, so that a context can wait for this contact's own actions; None where nobody waits.
     contact: str | None
     payload: bytes
@@ -47,6 +48,11 @@ class Entry(NamedTuple):
     place: int = -1
     #: The file of the spool that it came from, which is told when it is done.
     segment: Any = None
+
+    @property
+    def id(self) -> str:
+        """Of the action. encode() writes it first; one that somebody gave and that needs escapes stays as written."""
+        return self.payload[7 : self.payload.find(b'"', 7)].decode() if self.given_id is None else self.given_id
 
 
 class Ids:

@@ -44,7 +44,7 @@ BUCKETS = 1 << 14
 _HEADER = struct.Struct("<8sH6xQ8x")
 _RECORD = struct.Struct("<4sIIH")
 _ACKNOWLEDGED = struct.Struct("<Q")
-_pack = _RECORD.pack
+_pack, _unpack = _RECORD.pack, _RECORD.unpack_from
 _32_BITS = 0xFFFF_FFFF
 
 
@@ -73,35 +73,39 @@ def framed(bucket: int, payload: bytes) -> bytes:
     return _pack(MARK, size, crc32(payload, (size << 14 | bucket) & _32_BITS), bucket) + payload
 
 
-def records(data: bytes, at: int = 0) -> Iterator[Record]:
-    """The records in `data` from there on, with an entry for each damaged stretch between them."""
+def records(data: bytes, at: int = 0, base: int = 0) -> Iterator[Record]:
+    """The records in `data` from there on, with an entry for each damaged stretch between them.
+
+    `base` is where `data` begins in its file: the places told are those in the file.
+    """
     while True:
-        if (found := _intact(data, at)) is not None:
+        if (found := _intact(data, at, base)) is not None:
             yield found
-            at = found.end
+            at = found.end - base
             continue
         start = at
-        while (at := data.find(MARK, at + 1)) >= 0 and _intact(data, at) is None:
+        while (at := data.find(MARK, at + 1)) >= 0 and _intact(data, at, base) is None:
             pass
         if at < 0:
             if data[start:].strip(b"\0"):
-                yield Record(start, len(data), 0, None)
+                yield Record(start + base, len(data) + base, 0, None)
             return
-        yield Record(start, at, 0, None)
+        yield Record(start + base, at + base, 0, None)
 
 
-def _intact(data: bytes, at: int) -> Record | None:
+def _intact(data: bytes, at: int, base: int) -> Record | None:
     body = at + _RECORD.size
     if body > len(data):
         return None
-    mark, size, checksum, bucket = _RECORD.unpack_from(data, at)
-    payload = data[body : body + size]
+    mark, size, checksum, bucket = _unpack(data, at)
+    end = body + size
     # Zeros behind a mark would be an empty action with the right checksum, but it is a torn one.
-    if mark != MARK or not size or len(payload) != size or bucket >= BUCKETS:
+    if mark != MARK or not size or end > len(data) or bucket >= BUCKETS:
         return None
+    payload = data[body:end]
     if crc32(payload, (size << 14 | bucket) & _32_BITS) != checksum:
         return None
-    return Record(at, body + size, bucket, payload)
+    return Record(at + base, end + base, bucket, payload)
 
 
 class Segment:
@@ -200,31 +204,26 @@ class Segment:
             if not found:
                 self.read = self.end
                 return [], 1
-        batch, damaged = [], 0
-        for record in found:
-            self.read = record.end
-            if record.payload is None:
-                damaged += 1
-            else:
-                batch.append(record)
-                self.taken[record.start] = record.bucket
-        return batch, damaged
+        self.read = found[-1].end if found else self.read
+        batch = [record for record in found if record.payload is not None]
+        self.taken.update([(record.start, record.bucket) for record in batch])
+        return batch, len(found) - len(batch)
 
     def _cut(self, wanted: int, count: int, size: int, at_least: int) -> list[Record]:
         """Records of the next `wanted` bytes, without one that is cut off by the end of these."""
         data = os.pread(self._opened(), wanted, self.read)
         is_whole = self.read + wanted >= self.end
         chosen: list[Record] = []
-        for found in records(data):
+        for found in records(data, 0, self.read):
             if found.payload is None:
-                if found.end == len(data) and not is_whole:
+                if found.end == self.read + len(data) and not is_whole:
                     break
             else:
                 size -= len(found.payload) + 1  # and a comma
                 if not count or (size < 0 and len(chosen) >= at_least):
                     break
                 count -= 1
-            chosen.append(found._replace(start=found.start + self.read, end=found.end + self.read))
+            chosen.append(found)
         return chosen
 
     def settle(self, start: int) -> int | None:

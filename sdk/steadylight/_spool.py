@@ -26,7 +26,7 @@ from contextlib import suppress
 from ._actions import Entry
 from ._owner import Owner, owners
 from ._queue import MemoryQueue, taken
-from ._segment import BUCKETS, HEADER, Foreign, Record, Segment, bucket, framed
+from ._segment import BUCKETS, HEADER, Foreign, Segment, bucket, framed
 
 #: Bytes of a segment.
 SEGMENT = 1 << 20
@@ -205,10 +205,9 @@ class Spool:
                 self._drop(segment, "damaged")
                 continue
             self.counts["damaged"] += damaged
-            for record in records:
-                assert record.payload is not None
-                count, size = count - 1, size - len(record.payload) - 1
-                batch.append(_entry(segment, record, record.payload))
+            batch += [Entry(None, None, payload, start, segment) for start, _, _, payload in records if payload]
+            count -= len(records)
+            size -= sum([len(payload) + 1 for _, _, _, payload in records if payload])
             if segment.is_done:
                 self._retire(segment)
             elif segment.read < segment.end:
@@ -338,8 +337,3 @@ class Spool:
 
 def _counters() -> "array[int]":
     return array("Q", bytes(8 * BUCKETS))
-
-
-def _entry(segment: Segment, record: Record, payload: bytes) -> Entry:
-    # encode() writes the id first. One that somebody gave and that needs escapes is told as it is written.
-    return Entry(payload[7 : payload.find(b'"', 7)].decode(), None, payload, record.start, segment)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._client import AsyncClient, AsyncContact, Client, Contact
+    from ._async_client import AsyncClient, AsyncContact
+    from ._client import Client, Contact
     from ._contact import Customer
     from ._errors import (
         Conflict,
@@ -36,19 +37,16 @@ if TYPE_CHECKING:
     )
     from ._models import (
         Action,
-        Assurance,
         Check,
         Claim,
         Context,
         Identifier,
-        Notice,
         PastContact,
-        Stats,
         Subject,
-        Verdict,
         Verdicts,
     )
     from ._options import Options
+    from ._plain import Assurance, Notice, Stats, Verdict
 
 __all__ = [
     "Action",
@@ -86,17 +84,24 @@ __all__ = [
     "__version__",
 ]
 
+# Where the names are; the errors' module has all the others.
+_HOMES = {
+    "_async_client": ("AsyncClient", "AsyncContact"),
+    "_client": ("Client", "Contact"),
+    "_contact": ("Customer",),
+    "_models": ("Action", "Check", "Claim", "Context", "Identifier", "PastContact", "Subject", "Verdicts"),
+    "_options": ("Options",),
+    "_plain": ("Assurance", "Notice", "Stats", "Verdict"),
+}
+
 if not TYPE_CHECKING:  # A type checker would take any name for granted.
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        for home in ("_errors", "_options", "_models", "_contact", "_client"):
-            module = import_module(f".{home}", __name__)
-            if name in vars(module) and getattr(vars(module)[name], "__module__", None) == module.__name__:
-                globals()[name] = vars(module)[name]
-                return globals()[name]
-        raise AssertionError(f"{name} has no home")
+        home = next((home for home, names in _HOMES.items() if name in names), "_errors")
+        globals()[name] = getattr(import_module(f".{home}", __name__), name)
+        return globals()[name]
 
     def __dir__() -> list[str]:
         return __all__

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ._errors import (
     Forbidden,
     Internal,
@@ -26,13 +24,10 @@ from ._errors import (
     Unreachable,
     of_code,
 )
-from ._models import Notice, Verdict
+from ._plain import Notice, Verdict
 
 # An hour. A longer wait is taken for a mistake, such as a date in another time zone.
 _LONGEST_RETRY_AFTER = 3600.0
-
-_EXCEPTIONS = TypeAdapter(tuple[Verdict, ...])
-_NOTICES = TypeAdapter(tuple[Notice, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +83,29 @@ def judge(answer: Answer, count: int, now: datetime) -> Judgement:
             raise ProtocolError(f"{count} actions were sent, and the verdicts are {str(letters)[:40]!r}.")
         return Judgement(
             letters,
-            _EXCEPTIONS.validate_python(batch.get("exceptions", ())),
-            _NOTICES.validate_python(batch.get("warnings", ())),
+            tuple(map(_verdict, batch.get("exceptions", ()))),
+            tuple(map(_notice, batch.get("warnings", ()))),
             batch.get("token"),
         )
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ProtocolError("The verdicts are not in a form that this version of the SDK knows.") from error
+
+
+def _verdict(told: Mapping[str, Any]) -> Verdict:
+    """Raises KeyError and TypeError for what is none."""
+    id, verdict = told.get("id"), told["verdict"]
+    if verdict not in ("REFUSED", "RETRY") or not isinstance(id, str | None):
+        raise TypeError
+    notice = _notice(told)
+    return Verdict(index=notice.index, id=id, verdict=verdict, code=notice.code, message=notice.message)
+
+
+def _notice(told: Mapping[str, Any]) -> Notice:
+    """Raises KeyError and TypeError for what is none."""
+    index, code, message = told["index"], told["code"], told.get("message", "")
+    if type(index) is not int or not isinstance(code, str) or not isinstance(message, str):
+        raise TypeError
+    return Notice(index=index, code=code, message=message)
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -1,42 +1,56 @@
-"""Client and AsyncClient: the same verbs; what records is a plain call in both, what reads is awaited in the second."""
+"""Client, and what it shares with AsyncClient: the same verbs in both, and what records is a plain call.
 
-import asyncio
+What reads is loaded where something is first read: pydantic's models take as long to load as all the rest, and who only
+records needs none.
+"""
+
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 from . import _operations
 from ._answers import Answer
-from ._consignment import Consignment, OnProgress
 from ._contact import Customer, IdentifierLike, Identifiers, Recording, identifiers_of
-from ._models import Check, Context, Stats, Verdicts
 from ._options import Options, endpoint
-from ._protocol import Idle, Request, Sleep, asking, delivery
-from ._reading import Flush, Known, Reading, checking, reading
+from ._plain import Stats
+from ._process import LOADING
+from ._protocol import Flush, Idle, Request, Sleep, asking, delivery
 from ._recorder import OnRefused, Recorder
-from ._task import TaskDelivery
 from ._thread import ThreadDelivery
-from ._transport import AsyncTransport, BlockingTransport
+from ._transport import BlockingTransport
+
+if TYPE_CHECKING:
+    from ._consignment import Consignment, OnProgress
+    from ._models import Check, Context, Verdicts
+    from ._reading import Known, Reading
 
 T = TypeVar("T")
 #: Any exchange that ends with a T.
 Exchange = Generator[Request | Sleep | Idle | Flush, Answer | None, T] | Generator[Request | Sleep, Answer | None, T]
 
 
-class _Shared:
+class Shared:
     """What both clients are made of: who and where, the recorder, and exchanges ready to be played."""
 
     def __init__(self, url: str | None, key: str | None, options: Options | None, on_refused: OnRefused | None) -> None:
         self.endpoint = endpoint(url, key)
         self.options = options or Options()
         self.recorder = Recorder(self.options, on_refused, self.endpoint)
-        self.known = Known()
 
-    def context(self, contact: Recording, within: float, stale_ok: bool, recent: int) -> Reading:
+    @cached_property
+    def known(self) -> "Known":
+        with LOADING:
+            from ._reading import Known
+        return Known()
+
+    def context(self, contact: Recording, within: float, stale_ok: bool, recent: int) -> "Reading":
+        with LOADING:
+            from ._reading import reading
         return reading(
             self.recorder,
             self.known,
@@ -49,7 +63,9 @@ class _Shared:
             recent=recent,
         )
 
-    def check(self, within: float) -> Generator[Request | Sleep, Answer | None, Check]:
+    def check(self, within: float) -> "Generator[Request | Sleep, Answer | None, Check]":
+        with LOADING:
+            from ._reading import checking
         return checking(self.endpoint, self.options, within)
 
     def graphql(
@@ -71,7 +87,7 @@ class _Shared:
     def until(self, within: float | None) -> float | None:
         return None if within is None else self.options.clock() + within
 
-    def delivered(self, consignment: Consignment) -> Verdicts:
+    def delivered(self, consignment: "Consignment") -> "Verdicts":
         """The result of deliver(), whose token later reads present."""
         verdicts = consignment.verdicts()
         self.recorder.token = verdicts.token or self.recorder.token
@@ -87,31 +103,13 @@ class Contact(Recording):
         super().__init__(light._shared.recorder, identifiers, key, token, persona)
         self._light = light
 
-    def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> Context:
+    def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> "Context":
         """What this channel should know about the customer now, `recent` actions included; `within` seconds.
 
         First delivers this contact's own actions, or says `pending`. Raises the error tree; with `stale_ok`, a server
         that is away gives the last known context, marked `stale`, if there is one.
         """
         return self._light._play(self._light._shared.context(self, within, stale_ok, recent))
-
-
-class AsyncContact(Recording):
-    """One visit, call or chat of an AsyncClient."""
-
-    def __init__(
-        self, light: "AsyncClient", identifiers: Identifiers, key: str | None, token: str | None, persona: str | None
-    ) -> None:
-        super().__init__(light._shared.recorder, identifiers, key, token, persona)
-        self._light = light
-
-    async def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> Context:
-        """What this channel should know about the customer now, `recent` actions included; `within` seconds.
-
-        First delivers this contact's own actions, or says `pending`. Raises the error tree; with `stale_ok`, a server
-        that is away gives the last known context, marked `stale`, if there is one.
-        """
-        return await self._light._play(self._light._shared.context(self, within, stale_ok, recent))
 
 
 class Client:
@@ -131,7 +129,7 @@ class Client:
         on_refused: OnRefused | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._shared = _Shared(url, key, options, on_refused)
+        self._shared = Shared(url, key, options, on_refused)
         self._transport = BlockingTransport(self._shared.endpoint, transport)
         self._delivery = ThreadDelivery(self._shared.recorder, self._transport, self._shared.options)
 
@@ -180,7 +178,7 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def check(self, within: float = 5.0) -> Check:
+    def check(self, within: float = 5.0) -> "Check":
         """Tries URL, key and clock. Raises nothing: what is wrong is in the report, with what to do about it."""
         return self._play(self._shared.check(within))
 
@@ -204,15 +202,17 @@ class Client:
         self,
         actions: Iterable[Mapping[str, Any]],
         *,
-        on_progress: OnProgress | None = None,
+        on_progress: "OnProgress | None" = None,
         within: float | None = None,
-    ) -> Verdicts:
+    ) -> "Verdicts":
         """Sends ready-made actions, with ids, sequences and times of their own, until each has a final verdict.
 
         Reads the iterable batch by batch, so it may be endless as far as memory goes. A server that is away is waited
         for, unless `within` seconds are over: then `retry` counts what has no verdict. Raises Unauthenticated or
         Forbidden when the key is refused.
         """
+        with LOADING:
+            from ._consignment import Consignment
         consignment = Consignment(actions, on_progress)
         until = self._shared.until(within)
         stopped = threading.Event()
@@ -255,142 +255,6 @@ class Client:
                     sleep(step.seconds)
                 elif isinstance(step, Flush):
                     self._delivery.flush(step.seconds, step.contact)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-
-class AsyncClient:
-    """Connects an asyncio channel app to Steadylight. Make one per process, and close it at the end.
-
-    The verbs are Client's: what records is a plain call, so that a forgotten `await` loses nothing; what reads is
-    awaited. `on_refused` is called in the event loop.
-    """
-
-    def __init__(
-        self,
-        url: str | None = None,
-        key: str | None = None,
-        *,
-        options: Options | None = None,
-        on_refused: OnRefused | None = None,
-        transport: httpx.AsyncBaseTransport | httpx.BaseTransport | None = None,
-    ) -> None:
-        self._shared = _Shared(url, key, options, on_refused)
-        self._transport = AsyncTransport(self._shared.endpoint, transport)
-        self._delivery = TaskDelivery(self._shared.recorder, self._transport, self._shared.options)
-
-    def __repr__(self) -> str:
-        return f"AsyncClient(url={self._shared.endpoint.url!r})"
-
-    def customer(
-        self,
-        *,
-        assurance: str = "CLAIMED",
-        identifiers: Iterable[IdentifierLike] = (),
-        token: str | None = None,
-        **named: str | None,
-    ) -> Customer[AsyncContact]:
-        """Somebody: `login="C-1001", assurance="LOGIN"`, or identifiers as (kind, value[, assurance]).
-
-        `token` is the JSON Web Token with which they signed in to the app: it proves them when their context is read,
-        whatever the channel itself may assert. Given alone, its subject is the `login`.
-        """
-        return Customer(identifiers_of(assurance, identifiers, named, token), token, self._contact)
-
-    def contact(self, key: str | None = None, *, persona: str | None = None) -> AsyncContact:
-        """One visit, call or chat of somebody whom nobody has named yet: the one of this key, or a new one.
-
-        `persona` is what the app calls them, the same in all their visits; without it each contact stands for itself.
-        """
-        return self._contact((), key, None, persona)
-
-    def _contact(
-        self, identifiers: Identifiers, key: str | None, token: str | None, persona: str | None
-    ) -> AsyncContact:
-        return AsyncContact(self, identifiers, key, token, persona)
-
-    async def flush(self, timeout: float = 10.0) -> int:
-        """Waits until everything recorded is delivered. How many actions are left after so many seconds."""
-        return await self._delivery.flush(timeout)
-
-    async def close(self, timeout: float | None = None) -> int:
-        """Delivers what it can, in a second unless told otherwise, and ends. How many actions were not delivered.
-
-        They wait on disk for the next start, unless there is no spool: then they are lost, and the log says so.
-        """
-        return await self._delivery.close(self._shared.options.close_timeout if timeout is None else timeout)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def check(self, within: float = 5.0) -> Check:
-        """Tries URL, key and clock. Raises nothing: what is wrong is in the report, with what to do about it."""
-        return await self._play(self._shared.check(within))
-
-    def stats(self) -> Stats:
-        """Counters of everything recorded, delivered and lost."""
-        return self._shared.recorder.stats()
-
-    async def graphql(
-        self, document: str, variables: Mapping[str, Any] | None = None, *, within: float = 10.0
-    ) -> dict[str, Any]:
-        """The `data` of any GraphQL operation; sent once, never repeated. Raises the error tree."""
-        return await self._play(self._shared.graphql("", document, variables, within))
-
-    async def register_channel(
-        self, name: str, kind: str, highest_assurance: str | None = None, *, within: float = 10.0
-    ) -> str:
-        """The key of a new channel, which is shown this once. Needs an admin key with `channels:register`."""
-        return await self._play(self._shared.register(name, kind, highest_assurance, within))
-
-    async def deliver(
-        self,
-        actions: Iterable[Mapping[str, Any]],
-        *,
-        on_progress: OnProgress | None = None,
-        within: float | None = None,
-    ) -> Verdicts:
-        """Sends ready-made actions, with ids, sequences and times of their own, until each has a final verdict.
-
-        Reads the iterable batch by batch, in the event loop. A server that is away is waited for, unless `within`
-        seconds are over: then `retry` counts what has no verdict. Raises Unauthenticated or Forbidden when the key is
-        refused.
-        """
-        consignment = Consignment(actions, on_progress)
-        until = self._shared.until(within)
-        playing = [
-            delivery(consignment, self._shared.options, until=until, patient=False)
-            for _ in range(self._shared.options.in_flight)
-        ]
-        workers = [asyncio.ensure_future(self._play(each)) for each in playing]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-            for each in playing:
-                each.close()
-        return self._shared.delivered(consignment)
-
-    async def _play(self, exchange: Exchange[T]) -> T:
-        answer: Answer | None = None
-        try:
-            while True:
-                step = exchange.send(answer)
-                answer = None
-                if isinstance(step, Request):
-                    answer = await self._transport.send(step)
-                elif isinstance(step, Sleep):
-                    await asyncio.sleep(step.seconds)
-                elif isinstance(step, Flush):
-                    await self._delivery.flush(step.seconds, step.contact)
         except StopIteration as end:
             result: T = end.value
             return result

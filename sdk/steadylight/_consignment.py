@@ -3,12 +3,14 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ._actions import Entry, Unfit, encode_ready
 from ._answers import Answer, Judgement
 from ._errors import SteadylightError
-from ._models import Notice, Verdict, Verdicts
+from ._models import Verdicts
+from ._plain import Notice, Verdict
 from ._protocol import Request
 from ._queue import taken
 
@@ -69,10 +71,10 @@ class Consignment:
             for verdict in judgement.exceptions:
                 if verdict.verdict == "REFUSED" and 0 <= verdict.index < len(batch):
                     entry = batch[verdict.index]
-                    self._remember(self._exceptions, verdict.model_copy(update={"index": entry.place, "id": entry.id}))
+                    self._remember(self._exceptions, replace(verdict, index=entry.place, id=entry.id))
             for notice in judgement.notices:
                 if 0 <= notice.index < len(batch):
-                    self._remember(self._notices, notice.model_copy(update={"index": batch[notice.index].place}))
+                    self._remember(self._notices, replace(notice, index=batch[notice.index].place))
             self._waiting += [entry for entry, letter in zip(batch, judgement.letters, strict=True) if letter == "R"]
             if self._on_progress is not None:
                 self._on_progress(self._verdicts())

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ._actions import Common
-from ._models import Assurance
+from ._plain import Assurance
 from ._recorder import Recorder, log
 
 #: (kind, value), or (kind, value, assurance).

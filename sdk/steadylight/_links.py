@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from ._models import Assurance
+from ._plain import Assurance
 from ._rules import IdentifierInput
 
 #: A kind and a value; three and more for personas, which are what somebody did before it was known who they are.

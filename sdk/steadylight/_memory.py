@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from ._actions import MAX_DEPTH, MAX_PROPERTIES, MAX_TRAIT_BYTES, dumps, rfc3339
 from ._errors import Invalid
 from ._links import Home, Links
-from ._models import Action, Assurance, Identifier
+from ._models import Action, Identifier
+from ._plain import Assurance
 from ._rules import MOST_IDENTIFIERS, ActionInput, BatchInput, IdentifierInput, Seen, fault, why
 
 _MOST_ACTIONS = 500

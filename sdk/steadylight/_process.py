@@ -3,6 +3,7 @@
 import atexit
 import os
 import sys
+import threading
 import time
 import weakref
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ class Open(Protocol):
         """In a forked child: what was queued is the parent's to deliver."""
 
 
+#: Held while something is loaded late: a fork in the middle would leave the child half a module, locked for ever.
+LOADING = threading.RLock()
 _OPEN: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
@@ -64,4 +67,5 @@ def _start_over_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=LOADING.acquire, after_in_parent=LOADING.release, after_in_child=LOADING.release)
     os.register_at_fork(after_in_child=_start_over_in_child)

@@ -5,6 +5,7 @@ An exchange is a generator. It yields a step, is sent what the step brought, and
     Request   send this, and send back the Answer: a response, or the network's error as a value
     Sleep     wait so many seconds; whoever plays may wake up early, but not before `least`
     Idle      nothing to send; go on when there is
+    Flush     deliver first what a contact recorded; only who reads asks for it
 
 Both clients, the background thread and the background task merely play exchanges; every decision is here:
 
@@ -38,8 +39,8 @@ from ._errors import (
     Unavailable,
     Unreachable,
 )
-from ._models import Verdict
 from ._options import Options
+from ._plain import Verdict
 
 # Below this, gzip costs more than the bytes it saves.
 _GZIP_FROM = 1_000
@@ -68,6 +69,14 @@ class Sleep:
 @dataclass(frozen=True, slots=True)
 class Idle:
     """Nothing to send for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Deliver what this contact recorded, within so many seconds."""
+
+    contact: str
+    seconds: float
 
 
 Step = Request | Sleep | Idle

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,21 +21,13 @@ from ._errors import (
 )
 from ._models import Check, Context
 from ._options import Endpoint, Options
-from ._protocol import Request, Sleep, asking
+from ._protocol import Flush, Request, Sleep, asking
 from ._recorder import Recorder
 
 # The errors after which a last known context may stand in: nobody who knows better can be reached.
 _AWAY = (Timeout, Unreachable, Unavailable, RateLimited, Internal, ProtocolError)
 # Beyond this the server corrects the times of actions, which is worth knowing.
 _MOST_SKEW = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Flush:
-    """Deliver what this contact recorded, within so many seconds."""
-
-    contact: str
-    seconds: float
 
 
 Reading = Generator[Request | Sleep | Flush, Answer | None, Context]

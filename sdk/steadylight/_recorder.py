@@ -26,8 +26,8 @@ from ._errors import (
     Unavailable,
     Unreachable,
 )
-from ._models import Stats, Verdict
 from ._options import Endpoint, Options, utc_now
+from ._plain import Stats, Verdict
 from ._protocol import Request, request
 from ._queue import MemoryQueue, Queue
 from ._scrubbing import Dropped, Scrubbing

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from ._actions import MAX_DEPTH, MAX_TRAITS, rfc3339
-from ._models import Assurance
+from ._plain import Assurance
 
 #: More is a list of guesses, not somebody who is known.
 MOST_IDENTIFIERS = 10

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 from . import _process
+from ._async_transport import AsyncTransport
 from ._errors import SteadylightError
 from ._options import Options
 from ._protocol import Idle, Request, Sleep, Step, delivery
 from ._recorder import Recorder, log
-from ._transport import AsyncTransport
 
 # Seconds; only where one client serves several event loops.
 _LOOK_AGAIN = 0.01

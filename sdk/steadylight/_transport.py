@@ -1,14 +1,12 @@
-"""Plays requests over httpx, blocking and async: the only network I/O of the SDK.
+"""Plays requests over httpx, blocking here and async in `_async_transport`: the only network I/O of the SDK.
 
 Everything that httpx needs is built in the constructor: TLS contexts and first imports in a background thread, with
 a fork in between, break the child. A failure is returned, not raised: to the protocol it is news like any other.
 """
 
-import asyncio
 import encodings.idna  # noqa: F401 - getaddrinfo would import it at the first request, in the background thread
 import sys
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -51,11 +49,11 @@ class _Deadline(Mapping[str, float]):
         return time.monotonic() >= self._end
 
 
-class _Common:
+class Common:
     """What both transports share: how a request looks, and what httpx's errors mean."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._url = endpoint.url
+        self.url = endpoint.url
         self._headers = {
             "Authorization": f"Bearer {endpoint.key}",
             "Accept": "application/graphql-response+json, application/json;q=0.9",
@@ -64,21 +62,23 @@ class _Common:
         }
         # Loading the certificate authorities takes ten times as long as the rest of the constructor: once, for the
         # clients of all loops, and not at all for plain HTTP, which never leaves for https since nothing redirects.
-        self._tls = httpx.create_ssl_context(verify=self._url.startswith("https:"))
+        self._tls = httpx.create_ssl_context(verify=self.url.startswith("https:"))
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """Of an httpx client."""
         return {"headers": self._headers, "limits": _LIMITS, "verify": self._tls, "timeout": 30.0}
 
-    def _failure(self, error: Exception) -> Answer:
+    def failure(self, error: Exception) -> Answer:
+        """What an error of httpx, or of whatever transport was given, means."""
         if isinstance(error, httpx.TimeoutException | TimeoutError):
-            return _after(error, Timeout(f"{self._url} did not answer in time."))
+            return _after(error, Timeout(f"{self.url} did not answer in time."))
         if isinstance(error, httpx.DecodingError):
             return _after(error, ProtocolError("The answer is not in the encoding that it claims."))
         # Whatever else a transport raises: whoever delivers must outlive it.
-        return _after(error, Unreachable(f"{self._url} cannot be reached: {str(error) or type(error).__name__}"))
+        return _after(error, Unreachable(f"{self.url} cannot be reached: {str(error) or type(error).__name__}"))
 
 
-class BlockingTransport(_Common):
+class BlockingTransport(Common):
     """Sends requests one by one for each thread that asks; threads share the connections."""
 
     def __init__(self, endpoint: Endpoint, transport: httpx.BaseTransport | None = None) -> None:
@@ -87,14 +87,14 @@ class BlockingTransport(_Common):
         self._client = self._made()
 
     def _made(self) -> httpx.Client:
-        return httpx.Client(transport=self._transport, **self._settings())
+        return httpx.Client(transport=self._transport, **self.settings())
 
     def send(self, request: Request) -> Answer:
         """The answer, or the network's failure, at most `request.timeout` seconds later, a slow DNS apart."""
         deadline = _Deadline(request.timeout)
         try:
             asked = self._client.build_request(
-                "POST", self._url, content=request.body, headers=request.headers, extensions={"timeout": deadline}
+                "POST", self.url, content=request.body, headers=request.headers, extensions={"timeout": deadline}
             )
             answer = self._client.send(asked, stream=True)
             try:
@@ -102,12 +102,12 @@ class BlockingTransport(_Common):
                 for piece in answer.iter_bytes():
                     body += piece
                     if deadline.is_over:
-                        return Timeout(f"{self._url} did not finish its answer in time.")
+                        return Timeout(f"{self.url} did not finish its answer in time.")
             finally:
                 answer.close()
             return Response(answer.status_code, answer.headers, bytes(body))
         except Exception as error:
-            return self._failure(error)
+            return self.failure(error)
 
     def start_over(self) -> None:
         """In a forked child: connections of its own. The parent's are dropped, not closed: they still serve it."""
@@ -117,62 +117,6 @@ class BlockingTransport(_Common):
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
-
-
-class AsyncTransport(_Common):
-    """Sends requests for tasks. Connections belong to the event loop that opened them, so each loop has its own."""
-
-    def __init__(
-        self, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | httpx.BaseTransport | None = None
-    ) -> None:
-        super().__init__(endpoint)
-        self._endpoint = endpoint
-        self._transport = transport
-        self._clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]
-        self._clients = weakref.WeakKeyDictionary()
-        self._spare: httpx.AsyncClient | None = self._made()
-
-    def _made(self) -> httpx.AsyncClient:
-        transport: Any = self._transport
-        return httpx.AsyncClient(transport=transport, **self._settings())
-
-    def _client(self) -> httpx.AsyncClient:
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = self._spare or self._made()
-            self._spare = None
-        return self._clients[loop]
-
-    async def send(self, request: Request) -> Answer:
-        """The answer, or the network's failure, at most `request.timeout` seconds later."""
-        try:
-            async with asyncio.timeout(request.timeout):
-                answer = await self._client().post(
-                    self._url, content=request.body, headers=request.headers, timeout=request.timeout
-                )
-            return Response(answer.status_code, answer.headers, answer.content)
-        except Exception as error:
-            return self._failure(error)
-
-    def blocking(self) -> BlockingTransport | None:
-        """The same without a loop, for what is left at exit; None when the given transport is async only."""
-        if self._transport is None:
-            return BlockingTransport(self._endpoint)
-        if isinstance(self._transport, httpx.BaseTransport):
-            return BlockingTransport(self._endpoint, self._transport)
-        return None
-
-    def start_over(self) -> None:
-        """In a forked child: no connections. The parent's are dropped, not closed: they still serve it."""
-        self._inherited = self._clients
-        self._clients = weakref.WeakKeyDictionary()
-        self._spare = self._made()
-
-    async def close(self) -> None:
-        """Closes the connections of this loop."""
-        client = self._clients.pop(asyncio.get_running_loop(), self._spare)
-        if client is not None:
-            await client.aclose()
 
 
 def _after(cause: Exception, error: _Error) -> _Error:

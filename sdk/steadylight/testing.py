@@ -28,12 +28,13 @@ from typing import Any
 import httpx
 
 from ._actions import rfc3339
-from ._client import AsyncClient, Client
+from ._async_client import AsyncClient
+from ._client import Client
 from ._contact import identifiers_of
 from ._errors import Conflict, Forbidden, Invalid, SteadylightError, Unauthenticated
 from ._memory import Memory, RecordedAction
-from ._models import Assurance
 from ._options import Options, utc_now
+from ._plain import Assurance
 from ._recorder import OnRefused
 
 __all__ = ["FAST", "RecordedAction", "Server"]

@@ -1,6 +1,7 @@
 """Judging what came back."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,8 +137,8 @@ def test_verdicts_are_read() -> None:
     judgement = judge(answer(verdicts("SX", exceptions=[exception], warnings=[warning], token="t")), 2, NOW)
 
     assert judgement.letters == "SX"
-    assert [verdict.model_dump() for verdict in judgement.exceptions] == [exception]
-    assert [notice.model_dump() for notice in judgement.notices] == [warning]
+    assert [asdict(verdict) for verdict in judgement.exceptions] == [exception]
+    assert [asdict(notice) for notice in judgement.notices] == [warning]
     assert judgement.token == "t"
 
 

@@ -78,5 +78,17 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert result.stdout == "[]\n"
 
 
+def test_who_only_records_loads_no_models_and_no_event_loop() -> None:
+    told = (
+        "import sys; from steadylight import Client, Options, Assurance; "
+        "light = Client('http://127.0.0.1:9', 'sl_x', options=Options(spool=None)); light.contact('k').record('a.b'); "
+        "print(sorted({'pydantic', 'asyncio'} & set(sys.modules)), light.stats().recorded); light.close(0)"
+    )
+
+    result = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "[] 1\n"
+
+
 def test_the_operations_are_the_files_of_the_contract() -> None:
     assert {file.stem: file.read_text() for file in _SCHEMA.glob("*.graphql")} == OPERATIONS

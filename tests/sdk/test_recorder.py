@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ def test_verdicts_are_counted_and_retries_kept(recorder: Recorder) -> None:
 
     recorder.settle(batch, Judgement("SDXR", (refusal(2),), token="t-1"))
 
-    assert recorder.stats().model_dump() == {
+    assert asdict(recorder.stats()) == {
         "recorded": 4,
         "stored": 1,
         "duplicate": 1,

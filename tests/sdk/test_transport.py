@@ -11,9 +11,10 @@ import pytest
 
 from steadylight import ProtocolError, Timeout, Unreachable
 from steadylight._answers import Answer, Response
+from steadylight._async_transport import AsyncTransport
 from steadylight._options import Endpoint
 from steadylight._protocol import Request
-from steadylight._transport import AsyncTransport, BlockingTransport, _Deadline
+from steadylight._transport import BlockingTransport, _Deadline
 from tests.sdk.conftest import done
 
 Serve = Callable[[Callable[[socket.socket], None]], str]

@@ -29,7 +29,8 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
 
-from .._client import AsyncClient, AsyncContact, Client, Contact
+from .._async_client import AsyncClient, AsyncContact
+from .._client import Client, Contact
 
 __all__ = ["Who", "middleware"]
 

@@ -24,7 +24,8 @@ import anyio.to_thread
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .._client import AsyncClient, AsyncContact, Client, Contact
+from .._async_client import AsyncClient, AsyncContact
+from .._client import Client, Contact
 
 __all__ = ["SteadylightMiddleware", "Who"]
 

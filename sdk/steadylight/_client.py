@@ -7,7 +7,6 @@ records needs none.
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -16,6 +15,7 @@ import httpx
 from . import _operations
 from ._answers import Answer
 from ._contact import Customer, IdentifierLike, Identifiers, Recording, identifiers_of
+from ._known import Known
 from ._options import Options, endpoint
 from ._plain import Stats
 from ._process import LOADING
@@ -27,7 +27,7 @@ from ._transport import BlockingTransport
 if TYPE_CHECKING:
     from ._consignment import Consignment, OnProgress
     from ._models import Check, Context, Verdicts
-    from ._reading import Known, Reading
+    from ._reading import Reading
 
 T = TypeVar("T")
 #: Any exchange that ends with a T.
@@ -41,12 +41,7 @@ class Shared:
         self.endpoint = endpoint(url, key)
         self.options = options or Options()
         self.recorder = Recorder(self.options, on_refused, self.endpoint)
-
-    @cached_property
-    def known(self) -> "Known":
-        with LOADING:
-            from ._reading import Known
-        return Known()
+        self.known = Known()
 
     def context(self, contact: Recording, within: float, stale_ok: bool, recent: int) -> "Reading":
         with LOADING:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import weakref
+from contextlib import suppress
 from typing import Any, Protocol
 
 from ._actions import IDS
@@ -25,8 +26,38 @@ class Open(Protocol):
         """In a forked child: what was queued is the parent's to deliver."""
 
 
-#: Held while something is loaded late: a fork in the middle would leave the child half a module, locked for ever.
-LOADING = threading.RLock()
+class Loading:
+    """Held while something is loaded late: a fork in the middle would leave the child half a module, locked for ever.
+
+    A fork waits for it, but not for ever: who forks in the middle of an import may hold what the loading waits for.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def before_fork(self) -> None:
+        """Waits."""
+        self._lock.acquire(timeout=_LONGEST_LOADING)
+
+    def after_fork(self) -> None:
+        """In the parent."""
+        with suppress(RuntimeError):  # It was waited for in vain.
+            self._lock.release()
+
+    def start_over(self) -> None:
+        """In a forked child: whoever held it may not be there."""
+        self._lock = threading.RLock()
+
+
+LOADING = Loading()
+# Seconds; it takes a tenth of that.
+_LONGEST_LOADING = 3.0
 _OPEN: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
 
@@ -61,11 +92,13 @@ def _close_all() -> None:
 
 
 def _start_over_in_child() -> None:
+    LOADING.start_over()
     IDS.start_over()
     for each in list(_OPEN):
         each.start_over()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=LOADING.acquire, after_in_parent=LOADING.release, after_in_child=LOADING.release)
-    os.register_at_fork(after_in_child=_start_over_in_child)
+    os.register_at_fork(
+        before=LOADING.before_fork, after_in_parent=LOADING.after_fork, after_in_child=_start_over_in_child
+    )

@@ -1,7 +1,6 @@
 """What reads, as exchanges that both clients play: a contact's context, a check, a new channel."""
 
-from collections import OrderedDict
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +18,7 @@ from ._errors import (
     Unavailable,
     Unreachable,
 )
+from ._known import Known
 from ._models import Check, Context
 from ._options import Endpoint, Options
 from ._protocol import Flush, Request, Sleep, asking
@@ -32,28 +32,6 @@ _MOST_SKEW = 30.0
 
 Reading = Generator[Request | Sleep | Flush, Answer | None, Context]
 Checking = Generator[Request | Sleep, Answer | None, Check]
-
-
-class Known:
-    """The last contexts, for when the server is away; a web app makes a contact per request, so the client keeps them.
-
-    256 of 20 actions take about 10 MB; the one unused for longest makes room.
-    """
-
-    def __init__(self, limit: int = 256) -> None:
-        self._limit = limit
-        self._contexts: OrderedDict[Hashable, Context] = OrderedDict()
-
-    def get(self, who: Hashable) -> Context | None:
-        """The last one of exactly this contact with exactly these identifiers."""
-        return self._contexts.get(who)
-
-    def put(self, who: Hashable, context: Context) -> None:
-        """Remember it."""
-        self._contexts[who] = context
-        self._contexts.move_to_end(who)
-        while len(self._contexts) > self._limit:
-            self._contexts.popitem(last=False)
 
 
 def reading(

@@ -322,6 +322,51 @@ def test_a_fork_leaves_the_parents_queue_to_the_parent(server: Server) -> None:
     assert "child.after" in [action.type for action in server.actions]
 
 
+def test_a_child_reads_although_its_parent_was_loading_what_reads(port: Port) -> None:
+    result = port.run("""
+        import os, sys, threading, time
+        from steadylight import Client
+
+        light = Client()
+        read = lambda: light.customer(login="C-1", assurance="LOGIN").contact().context(within=20)
+        thread = threading.Thread(target=read)
+        thread.start()
+        while "pydantic" not in sys.modules:
+            time.sleep(0.001)
+        child = os.fork()
+        if not child:
+            read()
+            os._exit(0)
+        thread.join()
+        print(os.waitpid(child, 0)[1])
+    """)
+
+    assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+def test_a_fork_in_the_middle_of_an_import_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_process, "_LONGEST_LOADING", 0.05)
+    begun, end = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with loading:
+            begun.set()
+            end.wait(10)
+
+    loading = _process.Loading()
+    thread = threading.Thread(target=load)
+    thread.start()
+    begun.wait(10)
+
+    loading.before_fork()
+    loading.after_fork()
+    end.set()
+    thread.join(10)
+
+    with loading:
+        assert not thread.is_alive()
+
+
 def test_the_end_of_the_process_closes_what_is_open(server: Server) -> None:
     light, other = server.client(), server.async_client()
     light.contact("k").record("a.b")

@@ -44,6 +44,7 @@ class Shared:
         self.known = Known()
 
     def context(self, contact: Recording, within: float, stale_ok: bool, recent: int) -> "Reading":
+        """Reads what the channel should know of who is in that contact."""
         with LOADING:
             from ._reading import reading
         return reading(
@@ -59,6 +60,7 @@ class Shared:
         )
 
     def check(self, within: float) -> "Generator[Request | Sleep, Answer | None, Check]":
+        """Tries whether all is well."""
         with LOADING:
             from ._reading import checking
         return checking(self.endpoint, self.options, within)
@@ -66,6 +68,7 @@ class Shared:
     def graphql(
         self, name: str, document: str, variables: Mapping[str, Any] | None, within: float
     ) -> Generator[Request | Sleep, Answer | None, dict[str, Any]]:
+        """Asks once."""
         until = self.options.clock() + within
         # Never repeated: it may be a mutation, and the server may have acted before the connection broke.
         return asking(name, document, variables, self.options, until, repeatable=False)
@@ -73,6 +76,7 @@ class Shared:
     def register(
         self, name: str, kind: str, highest_assurance: str | None, within: float
     ) -> Generator[Request | Sleep, Answer | None, str]:
+        """Adds a channel, and gives its key."""
         given = {"name": name, "kind": kind}
         if highest_assurance is not None:
             given["highestAssurance"] = highest_assurance
@@ -80,6 +84,7 @@ class Shared:
         return str(data["registerChannel"]["key"])
 
     def until(self, within: float | None) -> float | None:
+        """By the options' clock; None for ever."""
         return None if within is None else self.options.clock() + within
 
     def delivered(self, consignment: "Consignment") -> "Verdicts":

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -403,10 +404,11 @@ def test_no_log_line_shows_properties_or_the_key(server: Server, caplog: pytest.
 
 
 class Crowd:
-    """A transport that notes how many requests are under way at once; each takes a moment."""
+    """A transport that notes how many requests are under way at once; each waits for so many, and a moment more."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, expected: int) -> None:
         self._server = server
+        self._expected = expected
         self._lock = threading.Lock()
         self.now = self.most = 0
 
@@ -415,15 +417,23 @@ class Crowd:
             self.now += by
             self.most = max(self.most, self.now)
 
+    def _moments(self) -> Iterator[float]:
+        end = time.monotonic() + 5
+        while self.most < self._expected and time.monotonic() < end:
+            yield 0.005
+        yield 0.05
+
     def wait(self, request: httpx.Request) -> httpx.Response:
         self._came(1)
-        time.sleep(0.05)
+        for moment in self._moments():
+            time.sleep(moment)
         self._came(-1)
         return self._server.transport.handle_request(request)
 
     async def wait_in_loop(self, request: httpx.Request) -> httpx.Response:
         self._came(1)
-        await asyncio.sleep(0.05)
+        for moment in self._moments():
+            await asyncio.sleep(moment)
         self._came(-1)
         return self._server.transport.handle_request(request)
 
@@ -431,7 +441,7 @@ class Crowd:
 @pytest.mark.parametrize("kind", [Client, AsyncClient], ids=["blocking", "async"])
 @pytest.mark.parametrize("in_flight", [1, 3])
 async def test_while_more_than_a_batch_waits_several_are_under_way(server: Server, kind: Any, in_flight: int) -> None:
-    crowd = Crowd(server)
+    crowd = Crowd(server, in_flight)
     transport = httpx.MockTransport(crowd.wait if kind is Client else crowd.wait_in_loop)
     options = Options(linger=0.01, batch_count=100, in_flight=in_flight, spool=None)
     light = kind(server.url, server.key("web"), options=options, transport=transport)

@@ -14,6 +14,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
+from zlib import crc32
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -26,6 +27,8 @@ MAX_TRAIT_BYTES = 8_192
 # A ready-made action is judged by the server; this only stops one that contains itself.
 _MAX_READY_DEPTH = 60
 _INT64 = 2**63
+#: Contacts are counted in so many buckets, which take the same memory however many there are.
+BUCKETS = 1 << 14
 # How many ids share one call of os.urandom: as many as the last byte of their counter tells apart.
 _NOISE = 256
 _LAST = tuple(f"{number:02x}-" for number in range(_NOISE))
@@ -114,10 +117,16 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def bucket(contact: str) -> int:
+    """Contacts that share one are waited for together, which is late at worst, never early."""
+    return crc32(contact.encode("utf-8", "surrogatepass")) % BUCKETS
+
+
 class Common(NamedTuple):
     """What the actions of a contact share while nothing more becomes known of who it is: written once for all."""
 
     contact: str | None = None
+    bucket: int = 0
     members: Mapping[str, Any] = MappingProxyType({})
     #: The same as JSON, each member after a comma.
     json: bytes = b""
@@ -126,7 +135,7 @@ class Common(NamedTuple):
     def of(cls, contact: str, identifiers: Sequence[Mapping[str, str]]) -> "Common":
         """Of a contact and who is known there."""
         members = {"identifiers": identifiers, "contact": contact}
-        return cls(contact, members, b"," + dumps(members)[1:-1])
+        return cls(contact, bucket(contact), members, b"," + (_quickly(members) or dumps(members))[1:-1])
 
 
 def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
@@ -136,15 +145,17 @@ def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | 
     begin = (_quickly(head) or _encoded(head, _MAX_READY_DEPTH, changes))[:-1]
     if not properties:
         return b"".join((begin, common, b"}"))
-    return b"".join((begin, common, b',"properties":', _fit_properties(properties, changes), b"}"))
+    # Each call costs: what nearly all properties are is looked at here.
+    told = _quickly(properties) if type(properties) is dict and _is_simple(properties) else None
+    if told is None or len(told) > MAX_PROPERTIES:
+        told = _fit_properties(properties, changes)
+    return b"".join((begin, common, b',"properties":', told, b"}"))
 
 
 def _fit_properties(properties: Mapping[str, Any], changes: list[str]) -> bytes:
-    told = _quickly(properties) if type(properties) is dict and _is_simple(properties) else None
-    if told is None:
-        if not isinstance(properties, Mapping):
-            raise Unfit(f"properties must be a mapping, not {type(properties).__name__}")
-        told = dumps(_plain(properties, 0, MAX_DEPTH, changes))
+    if not isinstance(properties, Mapping):
+        raise Unfit(f"properties must be a mapping, not {type(properties).__name__}")
+    told = dumps(_plain(properties, 0, MAX_DEPTH, changes))
     if len(told) > MAX_PROPERTIES:
         raise Unfit(f"its properties take {len(told):,} bytes of the {MAX_PROPERTIES:,} allowed")
     return told

@@ -11,8 +11,8 @@ from ._actions import Entry
 class Queue(Protocol):
     """Keeps actions from record() until a final verdict. Thread-safe; its methods are quick."""
 
-    def put(self, id: str, contact: str | None, payload: bytes) -> bool:
-        """Keep it. False: no room, and it is not kept."""
+    def put(self, id: str, contact: str | None, payload: bytes, at: int | None = None) -> bool:
+        """Keep it. False: no room, and it is not kept. `at` is the contact's bucket, from who knows it."""
 
     def take(self, count: int, size: int) -> list[Entry]:
         """The oldest, at most so many and so many bytes, at least one if there is any; kept until discarded."""
@@ -54,7 +54,7 @@ class MemoryQueue:
         self._recorded = 0
         self._contacts: Counter[str] = Counter()
 
-    def put(self, id: str, contact: str | None, payload: bytes) -> bool:
+    def put(self, id: str, contact: str | None, payload: bytes, at: int | None = None) -> bool:
         with self._lock:
             if self._size + len(payload) > self._limit:
                 return False

@@ -166,7 +166,7 @@ class Recorder:
                 self._warn("text", told, _short(type), changes[0])
             if self._is_closed or len(payload) > self._options.batch_bytes:
                 self._refuse(len(payload))
-            elif self.queue.put(id, common.contact, payload):
+            elif self.queue.put(id, common.contact, payload, common.bucket):
                 if self.spool is not None and self.spool.trouble is not None:
                     told = "The spool cannot be written (%s): actions are kept in memory until the app ends."
                     self._warn("disk", told, self.spool.trouble)

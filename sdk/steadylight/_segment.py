@@ -11,7 +11,7 @@ and then records, each of 14 bytes and the action:
     0    4s   mark: F5 FA 53 4C. UTF-8 has no byte F5, so that no action contains a mark
     4    I    length of the action in bytes
     8    I    CRC-32 of the action, begun with length * 2^14 + bucket, modulo 2^32
-    12   H    bucket of its contact; see `bucket`
+    12   H    bucket of its contact; see `_actions.bucket`
     14   ..   the action: JSON in UTF-8, as it will be sent
 
 What follows the last record is zeros. A record whose checksum is wrong was torn by a crash or damaged: the reader goes
@@ -27,19 +27,17 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from ._actions import BUCKETS
 from ._owner import Owner
 
 MAGIC = b"STEADYLT"
 VERSION = 1
 HEADER = 32
 MARK = b"\xf5\xfaSL"
-#: Contacts are counted in so many buckets, which take the same memory however many there are.
-BUCKETS = 1 << 14
 
 _HEADER = struct.Struct("<8sH6xQ8x")
 _RECORD = struct.Struct("<4sIIH")
@@ -59,12 +57,6 @@ class Record(NamedTuple):
     end: int
     bucket: int
     payload: bytes | None
-
-
-@lru_cache(1024)
-def bucket(contact: str) -> int:
-    """Contacts that share one are waited for together, which is late at worst, never early."""
-    return crc32(contact.encode("utf-8", "surrogatepass")) % BUCKETS
 
 
 def framed(bucket: int, payload: bytes) -> bytes:

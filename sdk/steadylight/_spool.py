@@ -23,10 +23,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from ._actions import Entry
+from ._actions import BUCKETS, Entry, bucket
 from ._owner import Owner, owners
 from ._queue import MemoryQueue, taken
-from ._segment import BUCKETS, HEADER, Foreign, Segment, bucket, framed
+from ._segment import HEADER, Foreign, Segment, framed
 
 #: Bytes of a segment.
 SEGMENT = 1 << 20
@@ -92,9 +92,9 @@ class Spool:
 
     # What records.
 
-    def put(self, id: str, contact: str | None, payload: bytes) -> bool:
-        """Keep it. False: no room, and it is not kept."""
-        shared = 0 if contact is None else bucket(contact)
+    def put(self, id: str, contact: str | None, payload: bytes, at: int | None = None) -> bool:
+        """Keep it. False: no room, and it is not kept. `at` is the contact's bucket, from who knows it."""
+        shared = at if at is not None else 0 if contact is None else bucket(contact)
         frame = framed(shared, payload)
         try:
             while True:

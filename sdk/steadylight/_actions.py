@@ -71,6 +71,7 @@ class Ids:
         self._counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
         self._noise = os.urandom(_NOISE * 6).hex()
         self._latest = 0
+        self._minute = -1, ""
         self._moment = self._told(0, 0)
 
     def sequence(self) -> int:
@@ -103,8 +104,11 @@ class Ids:
         """Of a millisecond and a counter: both; how ids begin, later where the clock went back; and as RFC 3339."""
         latest = self._latest = max(self._latest, now)
         begin = f"{latest >> 16:08x}-{latest & 0xFFFF:04x}-7{count >> 14:03x}-{0x80 | count >> 8 & 0x3F:02x}"
-        second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1_000))
-        return now, count, begin, f"{second}.{now % 1_000:03d}Z"
+        number, rest = divmod(now, 60_000)
+        minute = self._minute
+        if number != minute[0]:  # The C library looks at the time zone's file each time that it writes a time.
+            minute = self._minute = number, time.strftime("%Y-%m-%dT%H:%M:", time.gmtime(number * 60))
+        return now, count, begin, f"{minute[1]}{rest // 1_000:02d}.{rest % 1_000:03d}Z"
 
 
 #: One per process: order among actions of the same moment is by this counter.

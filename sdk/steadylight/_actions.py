@@ -26,7 +26,7 @@ MAX_TRAITS = 50
 MAX_TRAIT_BYTES = 8_192
 # A ready-made action is judged by the server; this only stops one that contains itself.
 _MAX_READY_DEPTH = 60
-_INT64 = 2**63
+_LEAST, _MOST = -(2**63), 2**63 - 1
 #: Contacts are counted in so many buckets, which take the same memory however many there are.
 BUCKETS = 1 << 14
 # How many ids share one call of os.urandom: as many as the last byte of their counter tells apart.
@@ -146,14 +146,17 @@ def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | 
     """The JSON of a new action. What JSON lacks becomes text, and is named in `changes`. Raises Unfit."""
     if "traits" in head:
         head["traits"] = _fit_traits(head["traits"], changes)
+    if properties and type(properties) is dict and _is_simple(properties):
+        head["properties"] = properties
+        whole = _quickly(head)
+        # Nearly always: then nobody need know how large the properties alone are.
+        if whole is not None and len(whole) <= MAX_PROPERTIES:
+            return b"".join((whole[:-1], common, b"}"))
+        del head["properties"]
     begin = (_quickly(head) or _encoded(head, _MAX_READY_DEPTH, changes))[:-1]
     if not properties:
         return b"".join((begin, common, b"}"))
-    # Each call costs: what nearly all properties are is looked at here.
-    told = _quickly(properties) if type(properties) is dict and _is_simple(properties) else None
-    if told is None or len(told) > MAX_PROPERTIES:
-        told = _fit_properties(properties, changes)
-    return b"".join((begin, common, b',"properties":', told, b"}"))
+    return b"".join((begin, common, b',"properties":', _fit_properties(properties, changes), b"}"))
 
 
 def _fit_properties(properties: Mapping[str, Any], changes: list[str]) -> bytes:
@@ -210,12 +213,15 @@ def _is_simple(properties: Mapping[str, Any]) -> bool:
     """Flat, of text, truth and numbers that JSON and the database have: neither endless nor of more than 64 bits."""
     for value in properties.values():
         kind = type(value)
-        if kind is str or kind is bool or value is None:
+        if kind is str:
             continue
-        if kind is float:
-            if value - value != 0:
+        if kind is int:
+            if not _LEAST <= value <= _MOST:
                 return False
-        elif kind is not int or not -_INT64 <= value < _INT64:
+        elif kind is float:
+            if value - value != 0.0:
+                return False
+        elif kind is not bool and value is not None:
             return False
     return True
 
@@ -231,7 +237,7 @@ def _plain(value: Any, depth: int, deepest: int, changes: list[str]) -> Any:
         return str.__str__(value)
     if isinstance(value, int):
         # The database's integers have 64 bits; a longer one would lose digits on the way.
-        return int(value) if -_INT64 <= value < _INT64 else _told(str(int(value)), "a long integer", changes)
+        return int(value) if _LEAST <= value <= _MOST else _told(str(int(value)), "a long integer", changes)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _told(str(float(value)), "a number that is none", changes)
     if isinstance(value, Mapping | list | tuple | set | frozenset) and depth >= deepest:

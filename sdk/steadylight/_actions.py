@@ -146,6 +146,8 @@ def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | 
     """The JSON of a new action. What JSON lacks becomes text, and is named in `changes`. Raises Unfit."""
     if "traits" in head:
         head["traits"] = _fit_traits(head["traits"], changes)
+        if not head["traits"]:
+            del head["traits"]
     if properties and type(properties) is dict and _is_simple(properties):
         head["properties"] = properties
         whole = _quickly(head)

@@ -9,10 +9,10 @@ import httpx
 from ._answers import Answer, Response
 from ._options import Endpoint
 from ._protocol import Request
-from ._transport import BlockingTransport, Common
+from ._transport import BlockingTransport, Transport
 
 
-class AsyncTransport(Common):
+class AsyncTransport(Transport):
     """Sends requests for tasks. Connections belong to the event loop that opened them, so each loop has its own."""
 
     def __init__(

@@ -116,12 +116,10 @@ class Recording:
             more["agent"] = agent
         if journey is not None:
             more["journey"] = journey
-        if traits:
+        if traits is not None:
             more["traits"] = traits
         if subject is not None:
-            more["subject"] = (
-                subject if isinstance(subject, Mapping) else dict(zip(("kind", "id"), subject, strict=False))
-            )
+            more["subject"] = subject
         return self._recorder.record(type, properties, self._common, more, id=id, at=at)
 
     def identify(

@@ -155,6 +155,8 @@ class Recorder:
             elif not isinstance(at, str):
                 at = self._told_time(at or self._options.now())
             head = {"id": id, "sequence": IDS.sequence(), "type": type, "at": at, **more}
+            if "subject" in head and not isinstance(head["subject"], Mapping):
+                head["subject"] = dict(zip(("kind", "id"), head["subject"], strict=False))
             shared = common.json
             if self._scrubbing.is_needed:
                 head, properties = self._scrubbed({**head, **common.members}, properties)

@@ -49,7 +49,7 @@ class _Deadline(Mapping[str, float]):
         return time.monotonic() >= self._end
 
 
-class Common:
+class Transport:
     """What both transports share: how a request looks, and what httpx's errors mean."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -78,7 +78,7 @@ class Common:
         return _after(error, Unreachable(f"{self.url} cannot be reached: {str(error) or type(error).__name__}"))
 
 
-class BlockingTransport(Common):
+class BlockingTransport(Transport):
     """Sends requests one by one for each thread that asks; threads share the connections."""
 
     def __init__(self, endpoint: Endpoint, transport: httpx.BaseTransport | None = None) -> None:

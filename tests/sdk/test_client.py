@@ -71,6 +71,27 @@ async def test_an_action_carries_all_that_was_told(light: Light, server: Server)
     }
 
 
+class Shy:
+    """Is neither true nor false, nor text."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no")
+
+    __str__ = __bool__  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"subject": 5}, {"subject": Shy()}, {"traits": 5}, {"traits": Shy()}, {"at": 5}, {"id": Shy()}]
+)
+async def test_nothing_that_is_given_to_record_raises(light: Light, bad: dict[str, Any]) -> None:
+    contact = light.contact("k")
+
+    assert contact.record("a.b", **bad) is None
+    assert contact.record("a.b", {"n": 1}, traits={}) is not None
+
+    assert (light.stats().unfit, light.stats().recorded) == (1, 1)
+
+
 async def test_the_rest_is_left_out_and_now(light: Light, server: Server) -> None:
     before = datetime.now(UTC) - timedelta(milliseconds=1)
     light.contact("k").record("a.b", actor="SYSTEM", subject={"kind": "case", "id": "1"})

@@ -44,7 +44,7 @@ _ids = count(1)
 
 
 class Page:
-    """One tab. What waits does so for at most 20 seconds, then fails with what the browser complained of."""
+    """One tab. What waits does so for at most 60 seconds, then fails with what the browser complained of."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.requested: list[str] = []
@@ -75,7 +75,7 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def until(self, expression: str, within: float = 20.0) -> Any:
+    def until(self, expression: str, within: float = 60.0) -> Any:
         """The expression's value as soon as it is true; an element of the page comes back as True."""
         expression = f"(value => value instanceof Element || value)({expression})"
         deadline = time.monotonic() + within
@@ -127,7 +127,7 @@ class Page:
     def _call(self, method: str, **params: Any) -> Any:
         sent = self._send(method, self._session, **params)
         while True:
-            message = json.loads(self._socket.recv(timeout=20))
+            message = json.loads(self._socket.recv(timeout=60))
             if message.get("id") == sent:
                 assert "error" not in message, (method, message["error"])
                 return message["result"]

@@ -126,7 +126,7 @@ def looking_at(uri: str) -> MongoClient[dict[str, Any]]:
     return MongoClient(uri, uuidRepresentation="standard", tz_aware=True)
 
 
-def wait_until(what: str, is_so: Callable[[], bool], within: float = 20) -> None:
+def wait_until(what: str, is_so: Callable[[], bool], within: float = 60) -> None:
     """Returns when `is_so()`; fails when it is not within so many seconds."""
     end = time.monotonic() + within
     while not is_so():

@@ -36,7 +36,7 @@ class Workers:
 
     def record(self, channel: str, *actions: dict[str, object]) -> None:
         """One batch over a connection of its own, so that either worker may take it."""
-        with httpx.Client(verify=False, timeout=20) as connection:
+        with httpx.Client(verify=False, timeout=60) as connection:
             response = connection.post(
                 f"{self.server.url}/graphql",
                 json={"query": RECORD, "variables": {"input": {"batch": batch(*actions)}}},
@@ -109,7 +109,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_what_it_had_open_is_not_o
 
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while pid in workers.pids() or len(workers.pids()) < 2:
                 assert time.monotonic() < deadline, "no worker took its place"
                 await asyncio.sleep(0.05)

@@ -129,7 +129,7 @@ async def streams(house: Slices) -> int:
 
 async def until_streams(house: Slices, count: int) -> None:
     """A stream that was given back ends with the question under way, which takes up to a second."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await streams(house) != count:
             await asyncio.sleep(0.02)
 

@@ -132,14 +132,16 @@ class Common(NamedTuple):
     contact: str | None = None
     bucket: int = 0
     members: Mapping[str, Any] = MappingProxyType({})
-    #: The same as JSON, each member after a comma.
+    #: The same as JSON, each member after a comma; and with what nearly all actions have besides: the customer acts.
     json: bytes = b""
+    by_customer: bytes = b""
 
     @classmethod
     def of(cls, contact: str, identifiers: Sequence[Mapping[str, str]]) -> "Common":
         """Of a contact and who is known there."""
         members = {"identifiers": identifiers, "contact": contact}
-        return cls(contact, bucket(contact), members, b"," + (_quickly(members) or dumps(members))[1:-1])
+        json = b"," + (_quickly(members) or dumps(members))[1:-1]
+        return cls(contact, bucket(contact), members, json, json + b',"actor":"CUSTOMER"')
 
 
 def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:

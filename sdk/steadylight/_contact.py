@@ -111,15 +111,11 @@ class Recording:
         `traits` is what it tells about the customer, by name, at most 50 and 8 KB; None takes one back. Give an `id`
         (a UUID) where the same fact may be recorded twice: it is stored once.
         """
-        more: dict[str, Any] = {"actor": actor if agent is None else "AGENT"}
-        if agent is not None:
-            more["agent"] = agent
-        if journey is not None:
-            more["journey"] = journey
-        if traits is not None:
-            more["traits"] = traits
-        if subject is not None:
-            more["subject"] = subject
+        if actor == "CUSTOMER" and agent is None and subject is None and journey is None and traits is None:
+            return self._recorder.record(type, properties, self._common, id=id, at=at)
+        given = {"agent": agent, "journey": journey, "traits": traits, "subject": subject}
+        more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        more["actor"] = actor if agent is None else "AGENT"
         return self._recorder.record(type, properties, self._common, more, id=id, at=at)
 
     def identify(

@@ -45,7 +45,6 @@ OnRefused = Callable[[dict[str, Any], Verdict], None]
 # Errors after which the same question may be asked again later.
 _AWAY = (Timeout, Unreachable, Unavailable, RateLimited, Internal, Unauthenticated, Forbidden)
 _NOTHING = Common()
-_NO_MORE: Mapping[str, Any] = {}
 # Seconds between two notes of what was dropped.
 _NOTE_EVERY = 5.0
 
@@ -138,12 +137,12 @@ class Recorder:
         type: str,
         properties: Mapping[str, Any] | None = None,
         common: Common = _NOTHING,
-        more: Mapping[str, Any] = _NO_MORE,
+        more: Mapping[str, Any] | None = None,
         *,
         id: object = None,
         at: object = None,
     ) -> str | None:
-        """Keep one action, with what its contact's have in common and what this one has `more`.
+        """Keep one action, with what its contact's have in common and what this one has `more`; without, a customer's.
 
         Its id, or None when it could not be kept: counted, and warned of once for each cause.
         """
@@ -154,13 +153,17 @@ class Recorder:
                 at = now
             elif not isinstance(at, str):
                 at = self._told_time(at or self._options.now())
-            head = {"id": id, "sequence": IDS.sequence(), "type": type, "at": at, **more}
-            if "subject" in head and not isinstance(head["subject"], Mapping):
-                head["subject"] = dict(zip(("kind", "id"), head["subject"], strict=False))
-            shared = common.json
+            head = {"id": id, "sequence": IDS.sequence(), "type": type, "at": at}
+            shared = common.by_customer
+            if more is not None:
+                head.update(more)
+                shared = common.json
+                if "subject" in more and not isinstance(more["subject"], Mapping):
+                    head["subject"] = dict(zip(("kind", "id"), more["subject"], strict=False))
             if self._scrubbing.is_needed:
-                head, properties = self._scrubbed({**head, **common.members}, properties)
-                id, shared = str(head["id"]), b""
+                head, properties = self._scrubbed({"actor": "CUSTOMER", **head, **common.members}, properties)
+                id, shared = str(head.pop("id")), b""
+                head = {"id": id, **head}  # first, whatever the hook made of it
             changes: list[str] = []
             payload = encode(head, shared, properties, changes)
             if changes:

@@ -284,6 +284,17 @@ def test_what_the_hook_returns_must_be_an_action() -> None:
     assert recorder.stats().unfit == 1
 
 
+def test_the_id_of_what_is_on_disk_is_told_whatever_the_hook_made_of_the_action(tmp_path: Path) -> None:
+    turned = Options(spool=tmp_path, before_record=lambda action: dict(reversed(action.items())))
+    recorder = Recorder(turned, endpoint=Endpoint("http://here/graphql", "sl_key"))
+
+    id = recorder.record("t", {"a": 1}, Common.of("c", ()))
+
+    [entry] = recorder.take(10, 10_000)
+    assert entry.id == id
+    assert json.loads(entry.payload).items() >= {"id": id, "type": "t", "actor": "CUSTOMER", "contact": "c"}.items()
+
+
 def test_redacted_names_are_told_at_no_depth_and_in_no_case() -> None:
     recorder = Recorder(Options(redact=("password", "Card")))
 

@@ -25,7 +25,6 @@ but not when the power fails before it reached the disk.
 import mmap
 import os
 import struct
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -45,7 +44,6 @@ _RECORD = struct.Struct("<4sIIH")
 _ACKNOWLEDGED = struct.Struct("<Q")
 _pack, _unpack = _RECORD.pack, _RECORD.unpack_from
 _32_BITS = 0xFFFF_FFFF
-_MADV_POPULATE_WRITE = 23  # of <linux/mman.h>; the module mmap has no name for it
 
 
 class Foreign(Exception):
@@ -136,7 +134,6 @@ class Segment:
             _allocate(fd, size)
             os.pwrite(fd, _HEADER.pack(MAGIC, VERSION, HEADER), 0)
             segment._map = mmap.mmap(fd, size)
-            _populate(segment._map)
         except BaseException:
             os.unlink(path)
             raise
@@ -291,10 +288,3 @@ def _allocate(fd: int, size: int) -> None:
         os.posix_fallocate(fd, 0, size)
     else:  # macOS
         os.pwrite(fd, bytes(size), 0)
-
-
-def _populate(memory: mmap.mmap) -> None:
-    """Maps all pages for writing at once: one by one, each costs its first writer as much as the rest of its call."""
-    if sys.platform == "linux":
-        with suppress(OSError):  # A kernel before 5.14.
-            memory.madvise(_MADV_POPULATE_WRITE)

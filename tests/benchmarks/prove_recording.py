@@ -30,6 +30,8 @@ from .figures import Figures
 IN_FLIGHT = 4
 BATCHES = 20
 ROUNDS = 7
+# It was 0.4655 before anybody was linked, or kept as a persona until they are known: that may cost a tenth.
+LEAST = 0.419
 
 RECORD = next(text for text in trusted() if "mutation RecordActions" in text)
 
@@ -78,7 +80,7 @@ async def _recording(figures: Figures, settings: Settings, key: str, uri: str) -
                 return work
 
             ratio = await paired(by_motor(indexed), through_the_server, rounds=ROUNDS)
-            figures.note("recording over insert_many with the same indexes", ratio, at_least=0.45)
+            figures.note("recording over insert_many with the same indexes", ratio, at_least=LEAST)
             ratio = await paired(by_motor(bare), through_the_server, rounds=ROUNDS)
             figures.note("recording over insert_many without any index", ratio)
             per_second = BATCHES * PER_BATCH / await through_the_server()

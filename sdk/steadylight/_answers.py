@@ -6,10 +6,9 @@ status only where the body says nothing.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._errors import (
     Forbidden,
@@ -30,8 +29,7 @@ from ._plain import Notice, Verdict
 _LONGEST_RETRY_AFTER = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What the server sent; header names in lower case."""
 
     status: int
@@ -43,8 +41,7 @@ class Response:
 Answer = Response | Timeout | Unreachable | ProtocolError
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """A verdict per action, in order: S stored, D duplicate, X refused, R retry."""
 
     letters: str

@@ -2,12 +2,11 @@
 
 import base64
 import json
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from ._actions import Common
+from ._actions import Common, random_uuid
 from ._plain import Assurance
 from ._recorder import Recorder, log
 
@@ -67,7 +66,7 @@ class Recording:
         self._recorder = recorder
         self._token = token
         self._persona = persona
-        self._key = str(uuid.uuid4()) if key is None else str(key)
+        self._key = random_uuid() if key is None else str(key)
         self._is(identifiers)
 
     @property
@@ -142,7 +141,7 @@ class Recording:
         Whoever comes next is somebody else, with a `persona` of their own.
         """
         self.record("contact.signed-out")
-        self._persona, self._token = str(uuid.uuid4()), None
+        self._persona, self._token = random_uuid(), None
         self._is(())
 
     def end(self, outcome: str | None = None) -> None:

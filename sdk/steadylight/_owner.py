@@ -14,9 +14,7 @@ made under a name that starts with a dot, locked, and then renamed, so that no n
 
 import fcntl
 import os
-import secrets
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,6 +39,8 @@ def home(endpoint: Endpoint, options: Options) -> str | None:
     try:
         return _private(_state(), endpoint)
     except OSError:  # A container whose user has no home, or may not write there.
+        import tempfile  # seldom, and it takes as long as three of ours
+
         return _private(os.path.join(tempfile.gettempdir(), f"steadylight-{os.getuid()}"), endpoint)
 
 
@@ -79,7 +79,7 @@ class Owner:
     @classmethod
     def newborn(cls, home: str) -> "Owner":
         """A new folder for this process. Raises OSError."""
-        name = f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{time.time_ns() // 1_000_000:013d}-{os.getpid()}-{os.urandom(4).hex()}"
         cradle, folder = os.path.join(home, f".{name}"), os.path.join(home, name)
         os.mkdir(cradle, 0o700)
         lock = os.open(os.path.join(cradle, "lock"), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

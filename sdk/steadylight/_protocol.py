@@ -23,7 +23,7 @@ import gzip
 import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from . import _operations
 from ._actions import Entry, rfc3339
@@ -58,21 +58,18 @@ class Request:
     timeout: float
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Seconds to wait; somebody in a hurry may cut it down to `least`, which the server asked for."""
 
     seconds: float
     least: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(NamedTuple):
     """Nothing to send for now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(NamedTuple):
     """Deliver what this contact recorded, within so many seconds."""
 
     contact: str

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from steadylight import Assurance
-from steadylight._actions import Ids, Unfit, encode, encode_ready, rfc3339
+from steadylight._actions import Ids, Unfit, encode, encode_ready, random_uuid, rfc3339
 
 
 class Colour(Enum):
@@ -47,6 +47,22 @@ def test_an_id_holds_its_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time_ns", lambda: 0x0123_4567_89AB * 1_000_000)
 
     assert Ids().uuid7().startswith("01234567-89ab-7")
+
+
+def test_a_random_id_is_a_uuid4_and_another_each_time() -> None:
+    made = [uuid.UUID(random_uuid()) for _ in range(1_000)]
+
+    assert len(set(made)) == 1_000
+    assert {(id.version, id.variant) for id in made} == {(4, uuid.RFC_4122)}
+    assert {id.bytes[0] >> 4 for id in made} == {id.bytes[15] & 15 for id in made} == set(range(16))
+
+
+def test_a_time_of_day_is_told_as_rfc_3339_in_every_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = Ids()
+
+    for at in (0, 59_999, 60_000, 1_795_349_063_123, 1_795_349_099_999, 1_795_349_100_000, 60_001):
+        monkeypatch.setattr("time.time_ns", lambda at=at: at * 1_000_000)
+        assert ids.stamp()[1] == rfc3339(datetime.fromtimestamp(at / 1_000, UTC))
 
 
 def test_a_process_counts_from_one() -> None:

@@ -37,7 +37,8 @@ async def test_a_database_that_is_away_is_waited_for(house: Slices) -> None:
     async with house.failing("insert", collection="actions", times=3, **AWAY):
         tally, remarks = await run(house, "crm-a", 300)
 
-    assert tally == Tally(rows=301, imported=300, unchanged=0, refused=1, warnings=0)
+    # What a try without an answer may have stored is there already for the next: on a busy machine one times out.
+    assert (tally.rows, tally.imported + tally.unchanged, tally.refused, tally.warnings) == (301, 300, 1, 0)
     assert remarks == [Remark(1, None, True, "not CSV")]
     assert len(await house.documents("actions", channel="crm-a")) == 300
 

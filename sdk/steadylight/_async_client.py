@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import httpx
 
+from . import _reading  # noqa: F401 - asked for at the first read, where a loop should not stand still
 from ._answers import Answer
 from ._async_transport import AsyncTransport
 from ._client import Exchange, Shared, T

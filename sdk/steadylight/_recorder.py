@@ -148,7 +148,7 @@ class Recorder:
         """
         try:
             new, now = IDS.stamp()
-            id = new if id is None else str(id)
+            id = str(id) if id else new
             if at is None and self._reads_clock:
                 at = now
             elif not isinstance(at, str):

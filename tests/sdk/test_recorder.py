@@ -57,6 +57,13 @@ def test_an_action_gets_id_sequence_and_time(recorder: Recorder) -> None:
     assert two == {"id": "given", "sequence": one["sequence"] + 1, "type": "t", "at": "2026-01-01T00:00:00Z"}
 
 
+def test_an_id_that_is_empty_is_none(recorder: Recorder) -> None:
+    made = recorder.record("t", id="")
+
+    assert made
+    assert [action["id"] for action in recorded(recorder)] == [made]
+
+
 def test_a_naive_time_is_utc_and_warned_of_once(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         recorder.record("t", at=datetime(2026, 1, 2))  # noqa: DTZ001

@@ -265,6 +265,36 @@ async def test_an_action_comes_back_as_it_was_stored(shared: Slices) -> None:
     assert [one async for one in shared.stores.actions.by_ids([full.id])] == [full]
 
 
+async def test_actions_that_differ_in_one_thing_alone_keep_it(slices: Slices) -> None:
+    """All of one batch, in which what is the same is shared."""
+    other: dict[str, Any] = {
+        "profile_id": THEIRS,
+        "identifiers": (Identifier("login", "C-2", Assurance.LOGIN),),
+        "assurance": Assurance.IN_PERSON,
+        "received_at": minute(5),
+        "contact": "another",
+        "journey": "another",
+        "agent": "another",
+        "channel": "desk",
+        "type": "case.closed",
+        "subject": ORDER,
+        "actor": "AGENT",
+        "at": minute(3),
+        "sequence": 77,
+        "properties": {"n": 2},
+        "claimed_at": minute(4),
+        "traits": {"plan": "fibre"},
+    }
+    one = fact(OURS, id=uuid4(), contact="c", journey="j", agent="a", subject=CASE, at=START)
+    given = [one, *(one._replace(**{"id": uuid4(), name: value}) for name, value in other.items())]
+
+    await slices.stores.actions.append(given)
+
+    found = {action.id: action async for action in slices.stores.actions.by_ids([action.id for action in given])}
+    assert [found[action.id] for action in given] == given
+    assert set(other) | {"id"} == set(Action._fields)
+
+
 async def test_what_is_absent_takes_no_space(shared: Slices) -> None:
     bare = fact(uuid4())
     await shared.stores.actions.append([bare])

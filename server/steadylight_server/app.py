@@ -41,6 +41,7 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.identity.store import IdentityStore
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import IntentStore
+from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
 from steadylight_server.timeline.service import TimelineService
@@ -133,7 +134,8 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         context = ContextService(database, identity, timeline, token_secret=secret)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
-        watch = Watch(stores.blueprints, identity.kinds, gate.forget_channels)
+        types = JourneyTypes()
+        watch = Watch(stores.blueprints, identity.kinds, types, gate.forget_channels)
         async with watching(watch), sweeping(ingest, every=settings.intent_lease / 4), refreshing(gate):
             try:
                 yield Services(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from steadylight_server.access.models import Channel
 from steadylight_server.identity.kinds import Kind, undeclared
+from steadylight_server.journeys.models import JourneyType, Question
 
 
 class How(StrEnum):
@@ -62,6 +63,18 @@ def of_kinds(before: Mapping[str, Kind], after: Mapping[str, Kind]) -> Iterator[
             yield Change(How.CHANGED, f"{what}: {changed}")
 
 
+def of_journeys(before: Mapping[str, JourneyType], after: Mapping[str, JourneyType]) -> Iterator[Change]:
+    """Of types of journey. Those that are under way keep what they began with."""
+    for name in sorted(before.keys() | after.keys()):
+        what = f"journey {name}"
+        if name not in before:
+            yield Change(How.ADDED, f"{what}: {', '.join(_of_journey(after[name]).values())}")
+        elif name not in after:
+            yield Change(How.REMOVED, f"{what}: those under way keep their rules, new ones have none")
+        elif changed := _changed(_of_journey(before[name]), _of_journey(after[name])):
+            yield Change(How.CHANGED, f"{what}: {changed}")
+
+
 def other_normalisers(before: Mapping[str, Kind], after: Mapping[str, Kind]) -> dict[str, str]:
     """The kinds whose values would be kept otherwise than before, each with what would change."""
     found = {}
@@ -87,6 +100,35 @@ def _of_kind(kind: Kind) -> dict[str, str]:
     }
     lists = {"blocked": kind.blocked, "blocked patterns": kind.blocked_patterns, "allowed": kind.allowed}
     return told | {name: f"{name} {', '.join(sorted(values))}" for name, values in lists.items() if values}
+
+
+def _of_journey(type: JourneyType) -> dict[str, str]:
+    told = {
+        "category": type.category.value,
+        "label": f"called {type.label!r}" if type.label else "",
+        "steps": f"steps {' → '.join(type.steps)}" if type.steps else "",
+        "stalls": f"stalls after {type.stalls_after}" if type.stalls_after else "",
+        "abandoned": f"abandoned after {type.abandoned_after}" if type.abandoned_after else "",
+        "resume": f"picked up from {type.resume.name}",
+        **{f"resume in {channel}": f"in {channel} from {level.name}" for channel, level in type.resume_in.items()},
+        **{f"question {name}": f"asks {name} ({_of_question(one)})" for name, one in type.questions.items()},
+    }
+    return {name: text for name, text in told.items() if text}
+
+
+def _of_question(question: Question) -> str:
+    told = [
+        question.label and repr(question.label),
+        question.form.value if question.form else "",
+        question.pattern and f"matching {question.pattern}",
+        question.choices and f"one of {', '.join(question.choices)}",
+        question.sensitivity.value,
+        f"holds {question.fresh_for}" if question.fresh_for else "",
+        question.reuse.value,
+        f"told from {question.assurance.name}",
+        "shared" if question.is_shared else "",
+    ]
+    return ", ".join(text for text in told if text)
 
 
 def _described(kind: Kind) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
@@ -14,6 +14,7 @@ from steadylight_server.identity.kinds import DECLARED, UNDECLARED_BAR, Kind, un
 from steadylight_server.identity.models import NAMED, RECORD
 from steadylight_server.identity.values import Normaliser
 from steadylight_server.ingest.models import AssuranceName, KindName
+from steadylight_server.journeys.models import Category, Form, JourneyType, Question, Reuse, Sensitivity
 
 _SHIPPED = {kind.name: kind for kind in DECLARED}
 
@@ -44,6 +45,12 @@ Text = Annotated[
 ]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_pattern)]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_region)]
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+Duration = Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,4}[smhd]$")]
+JourneyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
+StepName = JourneyName
+QuestionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
+Label = Annotated[str, StringConstraints(max_length=200)]
 # Not CLAIMED: whoever says that they are somebody would be.
 BarName = Literal["CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]
 
@@ -151,6 +158,98 @@ class DeclaredKind(_Closed):
         )
 
 
+class DeclaredQuestion(_Closed):
+    """What a journey asks of a customer. What is left out is as for a question that nobody declared."""
+
+    label: Label = Field("", description="How it is put to the customer.")
+    form: Form | None = Field(None, description="What an answer is. Left out: anything.")
+    pattern: Pattern | None = Field(None, description="A regular expression that an answer matches as a whole.")
+    choices: tuple[Text, ...] = Field((), max_length=100, description="The answers there are. Left out: any.")
+    sensitivity: Sensitivity = Field(
+        Sensitivity.PERSONAL,
+        description="PUBLIC is shown in every channel, PERSONAL not where others may read it, as in a text message; "
+        "SECRET only to whom asks for it by name.",
+    )
+    fresh_for: Duration | None = Field(None, description="How long an answer holds: 30m, 12h, 90d. Left out: for ever.")
+    reuse: Reuse = Field(
+        Reuse.USE,
+        description="What becomes of an answer when the question comes up again: USE it, let the customer CONFIRM it, "
+        "or NEVER use it, but ask anew.",
+    )
+    assurance: AssuranceName = Field(
+        "CLAIMED", description="How sure a channel must be of who it is before it is told an answer."
+    )
+    shared: bool = Field(
+        False,
+        strict=True,
+        description="It means the same in every journey that declares it so: an answer from one serves the others.",
+    )
+
+    def question(self, name: str) -> Question:
+        """As `journeys` keeps it."""
+        return Question(
+            name,
+            self.label,
+            self.form,
+            self.pattern,
+            self.choices,
+            self.sensitivity,
+            _span(self.fresh_for),
+            self.reuse,
+            Assurance[self.assurance],
+            self.shared,
+        )
+
+
+class DeclaredJourney(_Closed):
+    """A type of journey. Types that nobody declares work, too; one that is under way keeps what it began with."""
+
+    label: Label = Field("", description="What people call it.")
+    category: Category = Field(Category.OTHER, description="What it is about.")
+    steps: tuple[StepName, ...] = Field(
+        (), max_length=50, description="Its steps, in the usual order. Nothing keeps a customer from another order."
+    )
+    questions: dict[QuestionName, DeclaredQuestion] = Field({}, description="What it asks, by name.")
+    stalls_after: Duration | None = Field(
+        None, description="How long nothing happens until it is said to have stalled: 30m, 12h, 2d. Left out: never."
+    )
+    abandoned_after: Duration | None = Field(
+        None, description="How long nothing happens until it is ABANDONED. Left out: never."
+    )
+    resume: AssuranceName = Field(
+        "CLAIMED", description="How sure a channel must be of who it is before it may pick the journey up."
+    )
+    resume_in: dict[ChannelName, AssuranceName] = Field({}, description="The same for single channels, by name.")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        stalls, abandoned = _span(self.stalls_after), _span(self.abandoned_after)
+        if stalls and abandoned and stalls >= abandoned:
+            raise ValueError("it stalls before it is abandoned, so stalls_after is the shorter one")
+        if len(set(self.steps)) < len(self.steps):
+            raise ValueError("a step is here twice")
+        return self
+
+    def type(self, name: str, version: int) -> JourneyType:
+        """As `journeys` keeps it."""
+        return JourneyType(
+            name,
+            version,
+            self.label,
+            self.category,
+            self.steps,
+            {each: said.question(each) for each, said in self.questions.items()},
+            _span(self.stalls_after),
+            _span(self.abandoned_after),
+            Assurance[self.resume],
+            {channel: Assurance[level] for channel, level in self.resume_in.items()},
+        )
+
+
+def _span(text: str | None) -> timedelta | None:
+    return None if text is None else timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
 class Blueprint(_Closed):
     """What business people declare in one YAML file, for `steadylight apply`. What it leaves out is as shipped."""
 
@@ -167,6 +266,10 @@ class Blueprint(_Closed):
         {},
         description="Kinds of identifier, by name. login, customer-number, account, email, phone, device and cookie "
         "are there without being declared.",
+    )
+
+    journeys: dict[JourneyName, DeclaredJourney] = Field(
+        {}, description="Types of journey, by name. One that is not in here works, too, without rules."
     )
 
     @model_validator(mode="after")
@@ -189,6 +292,10 @@ class Blueprint(_Closed):
         names = [*_SHIPPED, *(name for name in self.identifier_kinds if name not in _SHIPPED)]
         said = self.identifier_kinds
         return {name: said.get(name, DeclaredKind()).kind(name, self.default_region) for name in names}
+
+    def journey_types(self, version: int) -> Mapping[str, JourneyType]:
+        """The types of journey by name, as that version of the blueprint declares them."""
+        return {name: said.type(name, version) for name, said in self.journeys.items()}
 
 
 class Version(_Closed):

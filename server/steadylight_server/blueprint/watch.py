@@ -10,6 +10,7 @@ from steadylight_server.blueprint.document import read
 from steadylight_server.blueprint.store import BlueprintStore
 from steadylight_server.core.errors import Invalid, Unavailable
 from steadylight_server.identity.kinds import Kinds
+from steadylight_server.journeys.declared import JourneyTypes
 
 log = structlog.get_logger("steadylight.blueprint")
 
@@ -20,9 +21,12 @@ EVERY = 0.5
 class Watch:
     """Hands each slice its section. `channels_changed` is called when channels may be other than they were."""
 
-    def __init__(self, store: BlueprintStore, kinds: Kinds, channels_changed: Callable[[], None]) -> None:
+    def __init__(
+        self, store: BlueprintStore, kinds: Kinds, types: JourneyTypes, channels_changed: Callable[[], None]
+    ) -> None:
         self._store = store
         self._kinds = kinds
+        self._types = types
         self._channels_changed = channels_changed
         self._seen = 0
         #: The version that is in force here; 0: what ships.
@@ -51,6 +55,7 @@ class Watch:
             log.error("this blueprint cannot be read here; the one before it stays", version=number, why=error.message)
             return False
         self._kinds.declare(tuple(blueprint.kinds.values()))
+        self._types.declare(blueprint.journey_types(number))
         self._channels_changed()
         self.number = number
         log.info("a blueprint is in force", version=number)

@@ -1,0 +1,1 @@
+"""Journeys, and the questions and answers in them: one thing a customer wants to get done, across channels."""

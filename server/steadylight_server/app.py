@@ -41,14 +41,18 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.identity.store import IdentityStore
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import IntentStore
+from steadylight_server.journeys.answers import AnswerStore
 from steadylight_server.journeys.declared import JourneyTypes
+from steadylight_server.journeys.service import JourneyService
+from steadylight_server.journeys.store import JourneyStore
+from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
 from steadylight_server.timeline.service import TimelineService
 from steadylight_server.timeline.store import ActionStore
 from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
-from steadylight_server.workers import Activity, refreshing, sweeping
+from steadylight_server.workers import Activity, catching_up, refreshing, sweeping
 
 TOKEN_SECRET = "token"
 
@@ -67,6 +71,8 @@ class Stores:
     audit: AuditStore
     counters: CounterStore
     blueprints: BlueprintStore
+    journeys: JourneyStore
+    answers: AnswerStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -82,6 +88,8 @@ class Stores:
             AuditStore(database),
             CounterStore(database),
             BlueprintStore(database),
+            JourneyStore(database),
+            AnswerStore(database),
         )
 
     def all(self) -> Sequence[Store]:
@@ -130,16 +138,34 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
-        ingest = Ingest(database, stores.intents, identity, timeline, token_secret=secret)
+        journeys = JourneyService(stores.journeys, stores.answers, identity, timeline, JourneyTypes())
+        ingest = Ingest(database, stores.intents, identity, timeline, journeys, token_secret=secret)
         context = ContextService(database, identity, timeline, token_secret=secret)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
-        types = JourneyTypes()
-        watch = Watch(stores.blueprints, identity.kinds, types, gate.forget_channels)
-        async with watching(watch), sweeping(ingest, every=settings.intent_lease / 4), refreshing(gate):
+        errands = JourneyOperations(database, identity, journeys, ingest)
+        watch = Watch(stores.blueprints, identity.kinds, journeys.types, gate.forget_channels)
+        async with (
+            watching(watch),
+            sweeping(ingest, every=settings.intent_lease / 4),
+            catching_up(errands),
+            refreshing(gate),
+        ):
             try:
                 yield Services(
-                    access, gate, audit, rates, identity, timeline, context, operations, ingest, activity, database.ping
+                    access,
+                    gate,
+                    audit,
+                    rates,
+                    identity,
+                    timeline,
+                    journeys,
+                    context,
+                    operations,
+                    errands,
+                    ingest,
+                    activity,
+                    database.ping,
                 )
             finally:
                 await activity.close()

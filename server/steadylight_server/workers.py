@@ -1,5 +1,5 @@
-"""What runs beside requests: the sweeper of unfinished batches, the watch over credentials that end, and the fan-out of
-new actions to who follows them.
+"""What runs beside requests: the sweeper of unfinished batches, what becomes of journeys by themselves, the watch over
+credentials that end, and the fan-out of new actions to who follows them.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from steadylight_server.access.gate import Gate
 from steadylight_server.access.service import TRUST
 from steadylight_server.core.errors import SteadylightError, Unavailable
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.service import TimelineService
 
@@ -50,6 +51,24 @@ async def _sweep(ingest: Ingest, every: float) -> None:
             log.warning("the database cannot be swept now; trying again", seconds=every)
         except Exception:
             log.exception("sweeping failed; trying again", seconds=every)
+        await asyncio.sleep(every)
+
+
+@asynccontextmanager
+async def catching_up(journeys: JourneyOperations, *, every: float = 1.0) -> AsyncIterator[None]:
+    """Journeys stall and are abandoned when it is time, and what a crashed server did to one gets on the timeline."""
+    async with _beside(_catch_up(journeys, every)):
+        yield
+
+
+async def _catch_up(journeys: JourneyOperations, every: float) -> None:
+    while True:
+        try:
+            await journeys.catch_up()
+        except Unavailable:
+            log.warning("journeys cannot be looked after now; trying again", seconds=every)
+        except Exception:
+            log.exception("looking after journeys failed; trying again", seconds=every)
         await asyncio.sleep(every)
 
 

@@ -27,6 +27,9 @@ from steadylight_server.core.http import Http
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.journeys.declared import JourneyTypes
+from steadylight_server.journeys.service import JourneyService
+from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
 from tests.conftest import settings_for
 
@@ -59,9 +62,19 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
-        self.ingest = Ingest(
-            database, self.stores.intents, self.identity, self.timeline, token_secret=SECRET, clock=clock
+        self.journeys = JourneyService(
+            self.stores.journeys, self.stores.answers, self.identity, self.timeline, JourneyTypes(), clock=clock
         )
+        self.ingest = Ingest(
+            database,
+            self.stores.intents,
+            self.identity,
+            self.timeline,
+            self.journeys,
+            token_secret=SECRET,
+            clock=clock,
+        )
+        self.errands = JourneyOperations(database, self.identity, self.journeys, self.ingest)
         self.context = ContextService(database, self.identity, self.timeline, token_secret=SECRET, clock=clock)
 
     def beside(self) -> "Slices":

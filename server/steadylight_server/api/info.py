@@ -14,6 +14,8 @@ from steadylight_server.core.errors import Unauthenticated
 from steadylight_server.core.rates import Rate, Rates
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.journeys.service import JourneyService
+from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.service import TimelineService
 from steadylight_server.workers import Activity
@@ -32,8 +34,10 @@ class Services:
     rates: Rates
     identity: IdentityService
     timeline: TimelineService
+    journeys: JourneyService
     context: ContextService
     operations: Operations
+    errands: JourneyOperations
     ingest: Ingest
     activity: Activity
     ping: Callable[[], Awaitable[None]]

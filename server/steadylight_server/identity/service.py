@@ -74,6 +74,11 @@ class IdentityService:
             raise NotFound(_NOBODY)
         return Customer(family[0].customer_id, family)
 
+    async def hold(self, profile_id: UUID) -> Customer:
+        """The same, within a transaction: nobody joins or parts this customer, or holds them too, until its end."""
+        await self._store.lock(profile_id)
+        return await self.customer(profile_id)
+
     async def profile_at(self, home: Home | None) -> UUID | None:
         """The profile of a place in `kinds.home`; never makes one."""
         return await self.profile(home.key) if home else None

@@ -185,6 +185,12 @@ class IdentityStore(Store):
         if changes:
             await self._links.bulk_write(changes)
 
+    async def lock(self, profile_id: UUID) -> None:
+        """Makes whoever changes the same customer in another transaction begin anew."""
+        found = await self._profiles.find_one({"_id": profile_id}, {"customer_id": 1})
+        if found is not None:
+            await self._profiles.update_one({"_id": found["customer_id"]}, {"$inc": {"version": 1}})
+
     async def family(self, profile_id: UUID) -> Sequence[Profile]:
         """All profiles of the customer that this profile is part of, oldest first; one round trip."""
         found = await self._profiles.aggregate(

@@ -22,7 +22,7 @@ from steadylight_server.access.models import Role, Scope, Viewer
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.clock import Clock, in_milliseconds, now
-from steadylight_server.core.errors import Forbidden
+from steadylight_server.core.errors import Forbidden, Invalid
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.models import PERSONA, Evidence, Home, Identifier, Key, Reason, after, heard
@@ -31,6 +31,7 @@ from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
 from steadylight_server.ingest.personas import Personas
 from steadylight_server.ingest.store import Intent, IntentStore
+from steadylight_server.journeys.service import JourneyService
 from steadylight_server.timeline.models import IMPORTED, Action, Outcome, Subject
 from steadylight_server.timeline.service import TimelineService
 
@@ -61,6 +62,7 @@ class Ingest:
         intents: IntentStore,
         identity: IdentityService,
         timeline: TimelineService,
+        journeys: JourneyService,
         *,
         token_secret: bytes,
         clock: Clock = now,
@@ -69,6 +71,7 @@ class Ingest:
         self._intents = intents
         self._identity = identity
         self._timeline = timeline
+        self._journeys = journeys
         self._personas = Personas(identity, timeline)
         self._token_secret = token_secret
         self._clock = clock
@@ -93,7 +96,28 @@ class Ingest:
             outcomes, fresh = await self._keep(actions)
             moment = session.moment
         kinds, exceptions = _verdicts(placed, outcomes)
-        return Answer(kinds, exceptions, _warnings(fresh, placed, kinds), self._token(moment))
+        return Answer(kinds, exceptions, _warnings(fresh, placed, kinds), self.token(moment))
+
+    async def draft(self, viewer: Viewer, raw: Mapping[str, object]) -> Action:
+        """What the viewer asks to be done, as the action that will tell of it, with the profile of whoever it is for.
+
+        Nothing is stored but that profile. Raises Forbidden without the scope, Invalid for what cannot be recorded.
+        """
+        received_at = self._clock()
+        channel = _channel(viewer)
+        (given,) = shape.actions([{**raw, "sequence": 0, "at": received_at.isoformat()}])
+        desk = _Desk(viewer, channel, received_at, timedelta(), self._identity)
+        placed = given if isinstance(given, Refusal) else desk.place(given)
+        if isinstance(placed, Refusal):
+            raise Invalid(placed.message)
+        known = await self._identity.known({home.key for home in desk.homes})
+        drafts = await self._placed(desk, [placed], known)
+        (profile_id,) = await self._profiles(drafts, known)
+        return desk.action(drafts[0], profile_id)
+
+    async def keep(self, actions: Sequence[Action]) -> None:
+        """Stores deeds that are done, and projects them; again is harmless."""
+        await self._keep(actions)
 
     async def _placed(self, desk: "_Desk", drafts: list["_Draft"], known: dict[Key, UUID]) -> list["_Draft"]:
         """The drafts, in order; what was done under a persona that was somebody's by then goes to its leftovers.
@@ -156,6 +180,7 @@ class Ingest:
     async def _project(self, actions: Sequence[Action]) -> list[Action]:
         """Brings everything that is made from actions up to these; again is harmless. The first of each new type."""
         fresh = await self._timeline.project(actions)
+        await self._journeys.project(actions)
         await self._identity.prove([one for action in actions for one in self._evidence(action)])
         await self._personas.join(actions)
         return fresh
@@ -168,7 +193,8 @@ class Ingest:
         reason = Reason.IMPORT if action.type == IMPORTED else Reason.EVIDENCE
         return home.evidence(action.at, action.id, reason) if home else ()
 
-    def _token(self, moment: Moment | None) -> str | None:
+    def token(self, moment: Moment | None) -> str | None:
+        """What a later read presents to see at least what was written until then."""
         return moment.token(self._token_secret) if moment else None
 
 

@@ -20,6 +20,8 @@ ADVANCED = "journey.advanced"
 CHANGED = "journey.changed"
 STALLED = "journey.stalled"
 
+MOST_QUESTION = 100  # characters of its name
+
 
 class Status(StrEnum):
     """Where a journey stands. It is open while it is OPEN or WAITING."""

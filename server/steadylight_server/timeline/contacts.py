@@ -7,9 +7,10 @@ contacts  _id: made from (profile, channel, key or slot), so that every server m
           known, where there is a key
           indexes: recent = (profile_id, last_at); met = (channel, key), of those where somebody known was met
 
-What an import brought is no contact. Another action without a contact key belongs to the contact from which no gap of
-GAP parts it. Such contacts are kept in slots of GAP: two actions of one slot are never parted by a gap, and adjacent
-slots are joined at read time where less than a gap lies between the end of the one and the start of the other.
+What an import brought, and what became of a journey by itself, is no contact. Another action without a contact key
+belongs to the contact from which no gap of GAP parts it. Such contacts are kept in slots of GAP: two actions of one
+slot are never parted by a gap, and adjacent slots are joined at read time where less than a gap lies between the end of
+the one and the start of the other.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from pymongo import IndexModel, UpdateOne
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document
 from steadylight_server.core.stores import Kept, Store
-from steadylight_server.timeline.models import IMPORTED, Action, Contact, Met
+from steadylight_server.timeline.models import Action, Contact, Met
 
 GAP = timedelta(minutes=30)
 # An insert costs a fourth of an upsert, so pieces that this process has not met are inserted, and changed only if they
@@ -147,7 +148,7 @@ def _pieces(actions: Iterable[Action]) -> dict[_Place, Document]:
     """The pieces of contacts that the actions make up."""
     together: dict[_Place, list[Action]] = {}
     for action in actions:
-        if action.type != IMPORTED:
+        if action.is_of_a_contact:
             place = (action.profile_id, action.channel, action.contact, _slot(action))
             together.setdefault(place, []).append(action)
     return {place: _piece(some) for place, some in together.items()}

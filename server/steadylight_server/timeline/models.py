@@ -57,6 +57,12 @@ class Action(NamedTuple):
         """Its place in the timeline."""
         return Position(self.at, self.sequence, self.id)
 
+    @property
+    def is_of_a_contact(self) -> bool:
+        """Whether somebody met somebody: not what an import brought, or what became of a journey by itself."""
+        by_itself = self.actor == Actor.SYSTEM and self.journey is not None and self.contact is None
+        return self.type != IMPORTED and not by_itself
+
     def says_the_same_as(self, other: "Action") -> bool:
         """Whether a repetition of the same id tells the same fact.
 

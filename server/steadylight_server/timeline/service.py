@@ -1,15 +1,16 @@
 """Records actions and reads them back, for the customers that identity names."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from steadylight_server.core.errors import NotFound
 from steadylight_server.core.paging import Page, Window
 from steadylight_server.timeline.contacts import ContactStore, contacts, recent_pipeline
 from steadylight_server.timeline.models import Action, ActionFilter, Contact, Met, Order, Outcome, Trait
-from steadylight_server.timeline.store import ActionStore, Appended
+from steadylight_server.timeline.store import ActionStore, Appended, restored, stored
 from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
 
@@ -77,6 +78,16 @@ class TimelineService:
         async for action in self._actions.by_ids([id]):
             return action
         raise NotFound("There is no such action.")
+
+    @staticmethod
+    def stored(action: Action) -> Mapping[str, Any]:
+        """The action as it is kept, for a slice that keeps it until it is recorded."""
+        return stored(action)
+
+    @staticmethod
+    def restored(document: Mapping[str, Any]) -> Action:
+        """What `stored` gave, read again."""
+        return restored(document)
 
     def by_ids(self, ids: Sequence[UUID]) -> AsyncIterator[Action]:
         """Those that are stored, in no order."""

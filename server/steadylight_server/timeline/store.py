@@ -69,12 +69,12 @@ class ActionStore(Store):
     async def by_ids(self, ids: Sequence[UUID]) -> AsyncIterator[Action]:
         """Those that are stored, in no order."""
         for found in await self._actions.find({"_id": {"$in": list(ids)}}) if ids else ():
-            yield action(found)
+            yield restored(found)
 
     async def all(self) -> AsyncIterator[Action]:
         """Every action, in no order. For rebuilding projections, never for a request."""
         async for found in self._actions.each({}):
-            yield action(found)
+            yield restored(found)
 
     @asynccontextmanager
     async def appended(self) -> AsyncIterator["Appended"]:
@@ -88,7 +88,7 @@ class ActionStore(Store):
         """One part of the timeline of these profiles."""
         query, sort = page_query(profile_ids, wanted, order, window)
         found = await self._actions.find(query, without=_INDEXED, sort=sort, limit=window.limit + 1)
-        return Page.of([action(one) for one in found], window)
+        return Page.of([restored(one) for one in found], window)
 
     async def recent(
         self, profile_ids: Sequence[UUID], limit: int, beside: str, pipeline: Sequence[Mapping[str, Any]]
@@ -104,7 +104,7 @@ class ActionStore(Store):
                 {"$unionWith": {"coll": beside, "pipeline": list(pipeline)}},
             ]
         )
-        return [action(one) for one in found if "sequence" in one], [one for one in found if "sequence" not in one]
+        return [restored(one) for one in found if "sequence" in one], [one for one in found if "sequence" not in one]
 
 
 class Appended:
@@ -116,7 +116,7 @@ class Appended:
     async def next(self) -> Action | None:
         """The next action; None when there was none for a second. Raises Unavailable."""
         found = await self._inserts.next()
-        return action(found) if found is not None else None
+        return restored(found) if found is not None else None
 
     def has_reached(self, moment: Timestamp) -> bool:
         """Whether everything appended up to that moment of `Database.moment` was given."""
@@ -189,6 +189,11 @@ def _documents(actions: Iterable[Action]) -> list[RawBSONDocument]:
     return made
 
 
+def stored(action: Action) -> Mapping[str, Any]:
+    """One action as it is stored."""
+    return _documents([action])[0]
+
+
 def _elements(document: Document) -> bytes:
     """Without the length before them and the zero after them."""
     return bson.encode(document)[4:-1]
@@ -241,7 +246,7 @@ def _what(action: Action) -> Document:
     }
 
 
-def action(document: Mapping[str, Any]) -> Action:
+def restored(document: Mapping[str, Any]) -> Action:
     """A stored action."""
     subject = document.get("subject")
     return Action(

@@ -400,7 +400,7 @@ def swept(house: Slices) -> Ingest:
     """As the sweeper of a server to which every intent is old."""
     process = house.beside()
     intents = IntentStore(house.database, lease_seconds=0)
-    return Ingest(house.database, intents, process.identity, process.timeline, token_secret=SECRET)
+    return Ingest(house.database, intents, process.identity, process.timeline, process.journeys, token_secret=SECRET)
 
 
 UNCONFIRMED: dict[str, Any] = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}

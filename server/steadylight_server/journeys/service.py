@@ -1,0 +1,424 @@
+"""Starts journeys and picks them up, says what is known of a question, and lets nobody undo what another did first.
+
+Every change is one write that carries the action which tells of it (`store`). Who calls ingests that action and says
+so; `unrecorded` gives those of callers that died.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.clock import Clock, in_milliseconds, now
+from steadylight_server.core.errors import Conflict, Forbidden, Invalid, NotFound
+from steadylight_server.core.ids import uuid7
+from steadylight_server.core.paging import MAX_PAGE, Window
+from steadylight_server.identity.models import Customer
+from steadylight_server.identity.service import IdentityService
+from steadylight_server.journeys.answers import AnswerStore, Register
+from steadylight_server.journeys.asks import asks, told, worthless
+from steadylight_server.journeys.declared import JourneyTypes
+from steadylight_server.journeys.models import (
+    ADVANCED,
+    ANSWERED,
+    ASKED,
+    CHANGED,
+    MOST_QUESTION,
+    RESUMED,
+    STALLED,
+    Again,
+    Answer,
+    Ask,
+    Change,
+    Journey,
+    JourneyType,
+    Known,
+    Listed,
+    Question,
+    Reuse,
+    Status,
+    listed,
+)
+from steadylight_server.journeys.store import JourneyStore, being
+from steadylight_server.timeline.models import Action, ActionFilter, Actor, Order
+from steadylight_server.timeline.service import TimelineService
+
+PREFIX = "jrn_"
+MOST_JOURNEYS = 20
+MOST_NAME = 50
+MOST_KEY = 200
+# Seconds after which somebody else records what whoever changed a journey left.
+LEFT_AFTER = timedelta(seconds=10)
+# Due journeys, and unrecorded ones, that are looked at in one go.
+_TOGETHER = 100
+# Asks that are looked through, the latest.
+_MOST_ASKS = 1_000
+_NOBODY = "There is no such journey, or not enough assurance to say so."
+
+
+class JourneyService:
+    """The only way to journeys, questions and answers."""
+
+    def __init__(
+        self,
+        store: JourneyStore,
+        answers: AnswerStore,
+        identity: IdentityService,
+        timeline: TimelineService,
+        types: JourneyTypes,
+        *,
+        clock: Clock = now,
+    ) -> None:
+        self._store = store
+        self._answers = answers
+        self._identity = identity
+        self._timeline = timeline
+        self._clock = clock
+        self.types = types
+
+    async def start(self, deed: Action, type: str, key: str) -> tuple[Journey, Action]:
+        """The open journey of that type and key of whoever did the deed, or a new one; and the deed, to be recorded.
+
+        One is made at a time, whoever asks at the same moment. Raises Invalid, Forbidden.
+        """
+        if not 0 < len(type) <= MOST_NAME or len(key) > MOST_KEY:
+            raise Invalid(f"type: 1 to {MOST_NAME} characters; key: at most {MOST_KEY}.")
+        rules = self.types.of(type)
+        _admit(rules, deed)
+        customer = await self._identity.customer(deed.profile_id)
+        found = _open(await self._store.same(customer.profile_ids, type, key))
+        is_new = False
+        if found is None:
+            found, is_new = await self._made(deed, rules, key)
+        _admit(found.type, deed)
+        if is_new or await self._store.did(found.id, deed.id):
+            return found, _started(deed, found)
+        return found, _started(deed, found)._replace(type=RESUMED)
+
+    async def _made(self, deed: Action, rules: JourneyType, key: str) -> tuple[Journey, bool]:
+        """The journey, and whether it is new: nobody else makes or merges for this customer meanwhile."""
+
+        async def work() -> tuple[Journey, bool]:
+            customer = await self._identity.hold(deed.profile_id)
+            found = _open(await self._store.same(customer.profile_ids, rules.name, key))
+            if found is not None:
+                return found, False
+            at = deed.at
+            new = Journey(
+                id=uuid7(),
+                profile_id=deed.profile_id,
+                type=rules,
+                key=key,
+                status=Status.OPEN,
+                started_at=at,
+                started_in=deed.channel,
+                active_at=at,
+                step=rules.steps[0] if rules.steps else None,
+                due_at=_due(rules, at, has_stalled=False),
+            )
+            stored = self._timeline.stored(_started(deed, new))
+            await self._store.add(new, deed.id, stored, self._clock())
+            return new, True
+
+        return await self._store.database.transaction(work)
+
+    async def mine(self, deed: Action, id: UUID) -> tuple[Journey, Customer]:
+        """The journey of whoever did the deed, and who that is. Raises NotFound for another's, Forbidden."""
+        journey = await self._store.one(id)
+        if journey is None:
+            raise NotFound(_NOBODY)
+        customer = await self._identity.customer(deed.profile_id)
+        if journey.profile_id not in customer.profile_ids:
+            raise NotFound(_NOBODY)
+        _admit(journey.type, deed)
+        return journey, customer
+
+    async def one(self, id: UUID) -> Journey:
+        """Raises NotFound."""
+        if (journey := await self._store.one(id)) is None:
+            raise NotFound(_NOBODY)
+        return journey
+
+    async def of(self, profile_ids: Collection[UUID], limit: int = MOST_JOURNEYS) -> list[Listed]:
+        """The journeys of a customer: open ones first, then the latest; each with the one that took its place."""
+        return listed(await self._store.of(profile_ids, limit))
+
+    async def ask(self, deed: Action, id: UUID, question: str) -> tuple[Known, Action]:
+        """What is known of a question to whoever asks, and the deed, to be recorded. Raises as `mine`, and Invalid."""
+        _check_name(question)
+        journey, customer = await self.mine(deed, id)
+        rules = journey.type.question(question)
+        registers = await self._answers.of(customer.profile_ids, question)
+        others = await self._others(journey, customer, registers)
+        known = _known(rules, _told(journey, registers, rules, others), deed)
+        return known, deed._replace(type=ASKED, journey=named(journey), properties=told(known))
+
+    async def answers(self, journey: Journey, customer: Customer, assurance: Assurance) -> list[Answer]:
+        """What is known in a journey to somebody of that assurance, by question."""
+        registers = await self._answers.of(customer.profile_ids)
+        others = await self._others(journey, customer, registers)
+        found: list[Answer] = []
+        for name in sorted({one.question for one in registers}):
+            rules = journey.type.question(name)
+            mine = [one for one in registers if one.question == name]
+            said = _latest(_told(journey, mine, rules, others), rules)
+            if said is not None and assurance >= rules.assurance:
+                found.append(said)
+        return found
+
+    async def _others(self, journey: Journey, customer: Customer, registers: Iterable[Register]) -> set[str]:
+        """The customer's other journeys of the same type and key, which a merge brought together."""
+        if all(one.journey == named(journey) for one in registers):
+            return set()
+        same = await self._store.same(customer.profile_ids, journey.type.name, journey.key)
+        return {named(one) for one in same if one.status.is_open}
+
+    async def answered(self, deed: Action, id: UUID, question: str, value: Any) -> Action:
+        """The deed that tells of an answer. Raises as `mine`, and Invalid for an answer that will not do."""
+        _check_name(question)
+        journey, _ = await self.mine(deed, id)
+        if fault := journey.type.question(question).fault(value):
+            raise Invalid(fault)
+        return deed._replace(type=ANSWERED, journey=named(journey), properties={"question": question, "value": value})
+
+    async def advance(self, deed: Action, id: UUID, to: str, came_from: str | None) -> tuple[Change, Action]:
+        """Takes the journey from one step to another, unless it is not at the first any more; then nothing changes.
+
+        Raises as `mine`, Invalid for a step that the type does not have.
+        """
+        journey, _ = await self.mine(deed, id)
+        steps = journey.type.steps
+        if not 0 < len(to) <= MOST_NAME or (steps and to not in steps):
+            raise Invalid(f"step: {_words(steps)}, not {to[:MOST_NAME]!r}.")
+        deed = deed._replace(type=ADVANCED, journey=named(journey), properties={"from": came_from, "to": to})
+        where = {**being(Status.OPEN, Status.WAITING), "step": came_from}
+        return await self._changed(deed, journey, where, {"$set": {"step": to}}), deed
+
+    async def become(self, deed: Action, id: UUID, status: Status, outcome: str | None) -> tuple[Change, Action]:
+        """Ends the journey, lets it wait, or opens it again, unless somebody ended it first; then nothing changes.
+
+        Raises as `mine`, Conflict where another of its type and key is open by now.
+        """
+        journey, _ = await self.mine(deed, id)
+        deed = deed._replace(
+            type=CHANGED,
+            journey=named(journey),
+            properties={"status": status.value, **({"outcome": outcome} if outcome is not None else {})},
+        )
+        if status is not Status.OPEN:
+            before = [one for one in Status if one.may_become(status) and one is not status]
+            change = {"$set": {"status": status.value, "outcome": outcome}, "$unset": {"due_at": ""}}
+            return await self._changed(deed, journey, being(*before), change), deed
+        due = _due(journey.type, deed.at, has_stalled=False)
+        opened: dict[str, Any] = {
+            "$set": {"status": status.value, "active_at": deed.at, **({"due_at": due} if due else {})},
+            "$unset": {"outcome": "", "stalled_at": ""},
+        }
+
+        async def work() -> Change:
+            customer = await self._identity.hold(journey.profile_id)
+            first = await self._changed(deed, journey, being(Status.WAITING), opened)
+            if first.is_done:
+                return first
+            same = await self._store.same(customer.profile_ids, journey.type.name, journey.key)
+            if any(one.status.is_open and one.id != id for one in same):
+                raise Conflict("The customer has another open journey of this type and key. Go on with that one.")
+            again = {**opened, "$inc": {"reopened": 1}}
+            return await self._changed(deed, journey, being(Status.COMPLETED), again)
+
+        return await self._store.database.transaction(work), deed
+
+    async def _changed(
+        self, deed: Action, journey: Journey, where: Mapping[str, Any], change: Mapping[str, Any]
+    ) -> Change:
+        stamp = {"changed": {"at": deed.at, "channel": deed.channel}}
+        done = await self._store.change(
+            journey.id,
+            where,
+            {**change, "$set": {**change["$set"], **stamp}},
+            operation=deed.id,
+            deed=self._timeline.stored(deed),
+            at=self._clock(),
+        )
+        if done is not None:
+            return Change(done, True)
+        return Change(await self.one(journey.id), await self._store.did(journey.id, deed.id))
+
+    async def recorded(self, deed: Action) -> None:
+        """It is on the timeline."""
+        if deed.journey is not None and (id := read(deed.journey)) is not None:
+            await self._store.recorded(id, [deed.id])
+
+    async def unrecorded(self) -> list[Action]:
+        """Deeds of those who died before they had recorded them."""
+        left = await self._store.unrecorded(self._clock() - LEFT_AFTER, _TOGETHER)
+        return [self._timeline.restored(deed) for _, deeds in left for deed in deeds]
+
+    async def fire(self) -> list[Action]:
+        """What has become of journeys by itself until now: they stall or are abandoned, each once. The deeds."""
+        at = in_milliseconds(self._clock())
+        fired: list[Action] = []
+        for journey in await self._store.due(at, _TOGETHER):
+            assert journey.due_at is not None
+            has_stalled = journey.stalled_at is not None and journey.stalled_at >= journey.active_at
+            due = _due(journey.type, journey.active_at, has_stalled=has_stalled)
+            if journey.status is not Status.OPEN or due is None or due > at:
+                until = due if journey.status is Status.OPEN else None
+                await self._store.postpone(journey.id, journey.due_at, until)
+            elif (deed := await self._fire(journey, due, at, has_stalled=has_stalled)) is not None:
+                fired.append(deed)
+        return fired
+
+    async def _fire(self, journey: Journey, due: datetime, at: datetime, *, has_stalled: bool) -> Action | None:
+        rules = journey.type
+        is_over = rules.abandoned_after is not None and journey.active_at + rules.abandoned_after <= at
+        deed = Action(
+            id=uuid5(journey.id, f"{journey.due_at}"),
+            sequence=0,
+            type=CHANGED if is_over else STALLED,
+            at=at,
+            channel=journey.changed_in or journey.started_in,
+            profile_id=journey.profile_id,
+            identifiers=(),
+            actor=Actor.SYSTEM,
+            properties={"status": Status.ABANDONED.value} if is_over else {"since": _written(journey.active_at)},
+            received_at=at,
+            journey=named(journey),
+        )
+        if is_over:
+            change: dict[str, Any] = {"$set": {"status": Status.ABANDONED.value}, "$unset": {"due_at": ""}}
+        else:
+            later = _due(rules, journey.active_at, has_stalled=True)
+            change = {"$set": {"stalled_at": at, **({"due_at": later} if later else {})}}
+            change |= {} if later else {"$unset": {"due_at": ""}}
+        where = {"due_at": journey.due_at, "active_at": journey.active_at, "revision": journey.revision}
+        done = await self._store.change(
+            journey.id,
+            where,
+            change,
+            operation=deed.id,
+            deed=self._timeline.stored(deed),
+            at=self._clock(),
+        )
+        return deed if done is not None else None
+
+    async def project(self, actions: Sequence[Action]) -> None:
+        """Brings answers and the latest activity up to these actions; again is harmless."""
+        if not any(action.journey for action in actions):
+            return
+        await self._answers.project(actions)
+        times: dict[UUID, datetime] = {}
+        for action in actions:
+            if action.actor != Actor.SYSTEM and (id := read(action.journey or "")) is not None:
+                times[id] = max(action.at, times.get(id, action.at))
+        if times:
+            await self._store.touch(times)
+
+    async def asks(self, journey: Journey, customer: Customer) -> list[Ask]:
+        """Each time that a question of the journey came up, the oldest first, and why it was asked again."""
+        actions = [action for type in (ASKED, ANSWERED) for action in await self._of_type(customer.profile_ids, type)]
+        types = {named(one): one.type for one in await self._store.of(customer.profile_ids, _MOST_ASKS)}
+
+        def question(of: str, name: str) -> Question:
+            return types[of].question(name) if of in types else Question(name)
+
+        return [one for one in asks(actions, question) if one.journey == named(journey)]
+
+    async def _of_type(self, profile_ids: Sequence[UUID], type: str) -> list[Action]:
+        found: list[Action] = []
+        window = Window(MAX_PAGE)
+        while len(found) < _MOST_ASKS:
+            page = await self._timeline.page(profile_ids, ActionFilter(type=type), Order.NEWEST_FIRST, window)
+            found += page.items
+            if not page.has_next:
+                break
+            window = Window(MAX_PAGE, after=page.items[-1].position)
+        return found
+
+
+def named(journey: Journey) -> str:
+    """As actions name it."""
+    return f"{PREFIX}{journey.id.hex}"
+
+
+def read(name: str) -> UUID | None:
+    """The id of a journey, from how actions name it; None for an app's own name of something."""
+    try:
+        return UUID(hex=name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+    except ValueError:
+        return None
+
+
+def _open(journeys: Iterable[Journey]) -> Journey | None:
+    """The open one that began last."""
+    return max((one for one in journeys if one.status.is_open), key=lambda one: one.age, default=None)
+
+
+def _started(deed: Action, journey: Journey) -> Action:
+    about = {"type": journey.type.name, **({"key": journey.key} if journey.key else {})}
+    return deed._replace(journey=named(journey), properties=about)
+
+
+def _admit(type: JourneyType, deed: Action) -> None:
+    """Raises Forbidden for a channel that is not sure enough of who it is.
+
+    Whoever has proven nothing has the journeys of this contact, or persona, alone, and goes on with them.
+    """
+    bar = type.bar(deed.channel)
+    if Assurance.CLAIMED < deed.assurance < bar:
+        raise Forbidden(f"This journey goes on in {deed.channel} when somebody has proven who they are by {bar.name}.")
+
+
+def _due(type: JourneyType, active_at: datetime, *, has_stalled: bool) -> datetime | None:
+    """When something becomes of it, if nothing happens until then."""
+    if type.stalls_after is not None and not has_stalled:
+        return active_at + type.stalls_after
+    return active_at + type.abandoned_after if type.abandoned_after is not None else None
+
+
+def _told(
+    journey: Journey, registers: Iterable[Register], question: Question, others: Collection[str]
+) -> list[Register]:
+    """The registers that count for a question of this journey."""
+    own = {named(journey), *others}
+    return [one for one in registers if question.is_shared or one.journey in own]
+
+
+def _latest(registers: Iterable[Register], question: Question) -> Answer | None:
+    """The latest answer that will do."""
+    said = [
+        one.said
+        for one in registers
+        if one.said is not None and one.said.value is not None and question.fault(one.said.value) is None
+    ]
+    return max(said, key=lambda answer: (answer.at, answer.action_id), default=None)
+
+
+def _known(question: Question, registers: Sequence[Register], deed: Action) -> Known:
+    """What somebody who asks now, with the assurance of their deed, is told."""
+    here = (deed.channel, deed.contact)
+    said = _latest(registers, question)
+    if said is None:
+        asked = any(one.asked_in is not None and one.asked_in != here for one in registers)
+        return Known(question, again=Again.NOT_RECORDED if asked else None)
+    if deed.contact is not None and (said.channel, said.contact) == here:
+        return Known(question, said, Reuse.USE)
+    if why := worthless(question, said, deed):
+        return Known(question, again=why)
+    if deed.assurance < question.assurance:
+        return Known(question, again=Again.ASSURANCE_TOO_LOW)
+    return Known(question, said, question.reuse)
+
+
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _check_name(question: str) -> None:
+    if not 0 < len(question) <= MOST_QUESTION:
+        raise Invalid(f"question: 1 to {MOST_QUESTION} characters.")
+
+
+def _words(steps: Sequence[str]) -> str:
+    return f"one of {', '.join(steps)}" if steps else f"1 to {MOST_NAME} characters"

@@ -140,7 +140,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         secret = await access.secret(TOKEN_SECRET)
         journeys = JourneyService(stores.journeys, stores.answers, identity, timeline, JourneyTypes())
         ingest = Ingest(database, stores.intents, identity, timeline, journeys, token_secret=secret)
-        context = ContextService(database, identity, timeline, token_secret=secret)
+        context = ContextService(database, identity, timeline, journeys, token_secret=secret)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
         errands = JourneyOperations(database, identity, journeys, ingest)

@@ -75,7 +75,9 @@ class Slices:
             clock=clock,
         )
         self.errands = JourneyOperations(database, self.identity, self.journeys, self.ingest)
-        self.context = ContextService(database, self.identity, self.timeline, token_secret=SECRET, clock=clock)
+        self.context = ContextService(
+            database, self.identity, self.timeline, self.journeys, token_secret=SECRET, clock=clock
+        )
 
     def beside(self) -> "Slices":
         """Another process on the same database: it remembers nothing of what this one knows."""

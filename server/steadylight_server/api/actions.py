@@ -14,6 +14,7 @@ from steadylight_server.core.clock import now
 from steadylight_server.ingest.models import Answer
 from steadylight_server.ingest.models import Verdict as Judged
 from steadylight_server.ingest.shape import check_size
+from steadylight_server.journeys.models import properties_shown
 from steadylight_server.timeline.models import Action as Fact
 
 _LETTER = {VerdictKind.STORED: "S", VerdictKind.DUPLICATE: "D", VerdictKind.REFUSED: "X", VerdictKind.RETRY: "R"}
@@ -69,7 +70,7 @@ def action(fact: Fact) -> Action:
         contact=fact.contact,
         journey=fact.journey,
         subject=Subject(kind=fact.subject.kind, id=fact.subject.id) if fact.subject else None,
-        properties=Json(fact.properties),
+        properties=Json(properties_shown(fact.type, fact.properties)),
         traits=Json({**fact.traits}),
         identifiers=[
             AssertedIdentifier(kind=one.kind, value=one.value, assurance=one.assurance) for one in fact.identifiers

@@ -15,9 +15,11 @@ from steadylight_server.api.actions import (
 from steadylight_server.api.customers import Customer, customer
 from steadylight_server.api.enums import Assurance
 from steadylight_server.api.info import Info, viewer
+from steadylight_server.api.journeys import Journey, journey
 from steadylight_server.api.scalars import ContextDocument, written
 from steadylight_server.context.models import Context as Known
 from steadylight_server.identity.models import Identifier as Asserted
+from steadylight_server.journeys.models import properties_shown
 from steadylight_server.timeline.models import Action as Fact
 from steadylight_server.timeline.models import Contact as Visit
 
@@ -77,6 +79,11 @@ class Context:
             )
             for visit in self.known.contacts
         ]
+
+    @strawberry.field(description="What they want to get done: what is open first, then the latest; at most 20.")
+    async def journeys(self, info: Info) -> list[Journey]:
+        person = self.known.customer or self.known.persona
+        return [journey(info, one, person, self.known.assurance) for one in self.known.journeys] if person else []
 
     @strawberry.field(description="When this was put together, by the server's clock.")
     def at(self) -> datetime:
@@ -156,7 +163,7 @@ def _action(fact: Fact) -> dict[str, Any]:
         "channel": fact.channel,
         "actor": fact.actor,
         **{name: value for name, value in optional.items() if value is not None},
-        "properties": fact.properties,
+        "properties": properties_shown(fact.type, fact.properties),
         **({"traits": fact.traits} if fact.traits else {}),
     }
 

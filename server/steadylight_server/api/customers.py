@@ -22,6 +22,7 @@ from steadylight_server.timeline.models import Trait as Fact
 
 if TYPE_CHECKING:
     from steadylight_server.api.identities import Link
+    from steadylight_server.api.journeys import Journey
 
 
 @strawberry.input(description="Which actions. What is left out, or null, is open; the rest must all hold.")
@@ -71,6 +72,14 @@ class Customer(nodes.Node):
             self.person.profile_ids, _wanted(filter or ActionFilter()), order, Window.of(first, after, last, before)
         )
         return connection(page, action, lambda fact: fact.position)
+
+    @strawberry.field(description="What they want to get done: what is open first, then the latest; at most 20.")
+    async def journeys(
+        self, info: Info
+    ) -> list[Annotated["Journey", strawberry.lazy("steadylight_server.api.journeys")]]:
+        from steadylight_server.api.journeys import shown
+
+        return await shown(info, self.person)
 
     @strawberry.field(
         description="Why its profiles are one customer; what was refused and taken back, too. Oldest first."
@@ -165,8 +174,12 @@ class CustomerQueries:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> nodes.Node | None:
         with admission.looked_up(info):
-            prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION)
+            prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION, nodes.JOURNEY)
             try:
+                if prefix == nodes.JOURNEY:
+                    from steadylight_server.api.journeys import found
+
+                    return await found(info, uuid)
                 fact = await info.context.services.timeline.action(uuid) if prefix == nodes.ACTION else None
                 person = await info.context.services.identity.customer(fact.profile_id if fact else uuid)
                 await admission.admit(info, person)

@@ -9,6 +9,11 @@ from steadylight_server.access.models import ChannelKind, Role
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Reason, Refusal
 from steadylight_server.ingest.models import VerdictKind
+from steadylight_server.journeys.models import Again
+from steadylight_server.journeys.models import Category as JourneyCategory
+from steadylight_server.journeys.models import Form as AnswerForm
+from steadylight_server.journeys.models import Reuse as AnswerUse
+from steadylight_server.journeys.models import Status as JourneyStatus
 from steadylight_server.timeline.models import Actor, Order
 
 
@@ -106,4 +111,75 @@ _shown(
     },
 )
 
-__all__ = ["Actor", "Assurance", "ChannelKind", "Order", "VerdictKind"]
+_shown(
+    JourneyStatus,
+    "JourneyStatus",
+    "Where a journey stands. It is open, and can be picked up, while it is OPEN or WAITING.",
+    {
+        JourneyStatus.OPEN: "It goes on.",
+        JourneyStatus.WAITING: "It waits for somebody who is not the customer.",
+        JourneyStatus.COMPLETED: "It is done. It can be opened again, which is counted.",
+        JourneyStatus.ABANDONED: "Nobody went on with it.",
+        JourneyStatus.CANCELLED: "The customer does not want it any more.",
+    },
+)
+_shown(
+    JourneyCategory,
+    "JourneyCategory",
+    "What a journey is about.",
+    {
+        JourneyCategory.PURCHASE: "They want something new.",
+        JourneyCategory.SERVICE: "They want something changed, or done.",
+        JourneyCategory.ISSUE: "Something does not work.",
+        JourneyCategory.COMPLAINT: "They are not content.",
+        JourneyCategory.ONBOARDING: "They have just come.",
+        JourneyCategory.OTHER: "Anything else, or nobody said.",
+    },
+)
+_shown(
+    AnswerForm,
+    "AnswerForm",
+    "What an answer is.",
+    {
+        AnswerForm.TEXT: "Text.",
+        AnswerForm.NUMBER: "A number.",
+        AnswerForm.BOOLEAN: "True or false.",
+        AnswerForm.DATE: "A date like 2026-11-22.",
+    },
+)
+_shown(
+    AnswerUse,
+    "AnswerUse",
+    "What to do with an answer that is known.",
+    {
+        AnswerUse.USE: "Use it: nobody asks again.",
+        AnswerUse.CONFIRM: "Show it to the customer, who says whether it still holds.",
+        AnswerUse.NEVER: "Ask anew each time.",
+    },
+)
+_shown(
+    Again,
+    "AskedAgain",
+    "Why a customer had to be asked what they had been asked before.",
+    {
+        Again.NOT_RECORDED: "It was asked, and no answer was recorded.",
+        Again.NOT_FETCHED: "The channel asked the customer without asking Steadylight.",
+        Again.FETCHED_NOT_SHOWN: "The channel was told the answer, and asked all the same.",
+        Again.STALE: "The answer is older than it may be.",
+        Again.ASSURANCE_TOO_LOW: "The channel was not sure enough of who it is to be told.",
+        Again.REVERIFY: "It is asked anew each time.",
+    },
+)
+
+__all__ = [
+    "Actor",
+    "Again",
+    "AnswerForm",
+    "AnswerUse",
+    "Assurance",
+    "ChannelKind",
+    "JourneyCategory",
+    "JourneyStatus",
+    "Order",
+    "VerdictKind",
+]

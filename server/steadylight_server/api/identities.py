@@ -3,7 +3,6 @@
 from datetime import datetime
 from enum import Enum
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
@@ -11,7 +10,7 @@ from steadylight_server.api import admission, nodes
 from steadylight_server.api.actions import Identifier
 from steadylight_server.api.customers import Customer, CustomerBy, Trait, customer, find, trait
 from steadylight_server.api.enums import Assurance
-from steadylight_server.api.info import Info, viewer
+from steadylight_server.api.info import Info, operation, viewer
 from steadylight_server.core.errors import Invalid
 from steadylight_server.identity.models import Customer as Person
 from steadylight_server.identity.models import Link as Joined
@@ -194,7 +193,7 @@ class IdentityMutations:
     ) -> LinkPayload:
         one, other = await find(info, input.one), await find(info, input.other)
         made = await info.context.services.operations.merge(
-            viewer(info), one, other, id=_operation(input.operation_id), why=input.why
+            viewer(info), one, other, id=operation(input.operation_id), why=input.why
         )
         return LinkPayload(link=Link(link=made))
 
@@ -215,7 +214,7 @@ class IdentityMutations:
         one, other = [await identity.customer(id) for id in link.profile_ids]
         await admission.admit(info, one, other)
         made = await info.context.services.operations.merge(
-            viewer(info), one, other, id=_operation(input.operation_id), why=input.why
+            viewer(info), one, other, id=operation(input.operation_id), why=input.why
         )
         return LinkPayload(link=Link(link=made))
 
@@ -234,7 +233,7 @@ async def _unlink(info: Info, id: str, operation_id: str, why: str) -> LinkPaylo
     link = await _link(info, id)
     identity = info.context.services.identity
     await admission.admit(info, *[await identity.customer(one) for one in link.profile_ids])
-    parted = await info.context.services.operations.unlink(viewer(info), link, id=_operation(operation_id), why=why)
+    parted = await info.context.services.operations.unlink(viewer(info), link, id=operation(operation_id), why=why)
     return LinkPayload(link=Link(link=parted))
 
 
@@ -245,13 +244,6 @@ async def _link(info: Info, id: str) -> Joined:
     if link is None:
         raise nodes.nothing(id)
     return link
-
-
-def _operation(id: str) -> UUID:
-    try:
-        return UUID(id)
-    except ValueError:
-        raise Invalid("operationId: a UUID.") from None
 
 
 def _name(by: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import strawberry
 
@@ -10,7 +11,7 @@ from steadylight_server.access.models import Viewer
 from steadylight_server.access.service import AccessService
 from steadylight_server.context.service import ContextService
 from steadylight_server.core.audit import Audit
-from steadylight_server.core.errors import Unauthenticated
+from steadylight_server.core.errors import Invalid, Unauthenticated
 from steadylight_server.core.rates import Rate, Rates
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
@@ -70,6 +71,14 @@ class Context:
 
 
 Info = strawberry.Info[Context, None]
+
+
+def operation(id: str) -> UUID:
+    """The id of an operation. Raises Invalid."""
+    try:
+        return UUID(id)
+    except ValueError:
+        raise Invalid("operationId: a UUID.") from None
 
 
 def viewer(info: Info) -> Viewer:

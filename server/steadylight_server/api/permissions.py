@@ -90,6 +90,15 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Subject", "kind id"),
         *_fields("Context", "customer assurance claims actions contacts at token"),
         *_fields("Contact", "id channel key firstAt lastAt outcome"),
+        *_fields("Customer", "journeys"),
+        *_fields("Context", "journeys"),
+        *_fields(
+            "Journey", "id type label category version key status outcome step steps startedAt startedIn activeAt"
+        ),
+        *_fields("Journey", "changedAt changedIn reopened stalledAt duplicateOf questions answers asks"),
+        *_fields("Answer", "question value at channel contact assurance actionId"),
+        *_fields("Question", "name label form pattern choices"),
+        *_fields("Ask", "question at channel contact isKnown again"),
     ],
     READ_INSIDE: [
         *_fields("Action", "agent traits"),
@@ -98,7 +107,12 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     ],
     READ_IN_BULK: _fields("Query", "contextDocument"),
     RECORD: [
-        *_fields("Mutation", "recordAction"),
+        *_fields("Mutation", "recordAction startJourney askQuestion answerQuestion advanceJourney setJourneyStatus"),
+        *_fields("StartJourneyPayload", "journey resumed token"),
+        *_fields("AskQuestionPayload", "question answer use again token"),
+        *_fields("AnswerQuestionPayload", "journey token"),
+        *_fields("AdvanceJourneyPayload", "journey isDone token"),
+        *_fields("SetJourneyStatusPayload", "journey isDone token"),
         *_fields("RecordActionPayload", "verdict warnings token"),
         *_fields("Verdict", "index actionId verdict code message"),
         *_fields("Warning", "index code message"),

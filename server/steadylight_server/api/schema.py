@@ -13,6 +13,7 @@ from steadylight_server.api.contexts import ContextQueries
 from steadylight_server.api.customers import Customer, CustomerQueries
 from steadylight_server.api.errors import Schema
 from steadylight_server.api.identities import IdentityMutations, IdentityQueries
+from steadylight_server.api.journeys import Journey, JourneyMutations
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.permissions import PERMISSIONS
 from steadylight_server.api.scalars import SCALARS
@@ -24,7 +25,7 @@ class Query(CustomerQueries, ContextQueries, IdentityQueries, ChannelQueries):
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(ActionMutations, IdentityMutations, ChannelMutations):
+class Mutation(ActionMutations, JourneyMutations, IdentityMutations, ChannelMutations):
     pass
 
 
@@ -42,7 +43,7 @@ def schema(limits: Limits | None = None) -> Schema:
         limits=limits,
         trusted=trusted(),
         permissions=PERMISSIONS,
-        types=[Customer, Action],
+        types=[Customer, Action, Journey],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

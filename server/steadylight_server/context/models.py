@@ -6,6 +6,7 @@ from datetime import datetime
 
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Customer, Identifier
+from steadylight_server.journeys.models import Listed
 from steadylight_server.timeline.models import Action, Contact
 
 
@@ -13,13 +14,16 @@ from steadylight_server.timeline.models import Action, Contact
 class Context:
     """What one channel may know of one customer now.
 
-    `customer` is None where nothing was proven: then actions and contacts are those of the asking contact alone.
+    `customer` is None where nothing was proven: then all else is that of `persona`, which is the asking contact alone,
+    or what the app calls whoever it is; None where nothing was done there.
     """
 
     customer: Customer | None
+    persona: Customer | None
     assurance: Assurance
     claims: Sequence[Identifier]
     actions: Sequence[Action]
     contacts: Sequence[Contact]
+    journeys: Sequence[Listed]
     at: datetime
     token: str | None

@@ -13,6 +13,8 @@ from steadylight_server.core.mongo import Database
 from steadylight_server.core.paging import MAX_PAGE
 from steadylight_server.identity.models import MOST_IDENTIFIERS, NAMED, Identifier, heard
 from steadylight_server.identity.service import IdentityService
+from steadylight_server.journeys.models import Listed
+from steadylight_server.journeys.service import JourneyService
 from steadylight_server.timeline.models import Action, Contact
 from steadylight_server.timeline.service import TimelineService
 
@@ -25,6 +27,7 @@ class ContextService:
         database: Database,
         identity: IdentityService,
         timeline: TimelineService,
+        journeys: JourneyService,
         *,
         token_secret: bytes,
         clock: Clock = now,
@@ -32,6 +35,7 @@ class ContextService:
         self._database = database
         self._identity = identity
         self._timeline = timeline
+        self._journeys = journeys
         self._token_secret = token_secret
         self._clock = clock
 
@@ -60,25 +64,31 @@ class ContextService:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         moment = Moment.from_token(after, self._token_secret) if after else None
         async with self._database.session(moment) as session:
-            customer = None
+            customer = persona = None
             profile_ids: Sequence[UUID] = ()
             if home is not None and home.is_persona:
                 if profile_id := await self._identity.persona(home):
+                    persona = await self._identity.customer(profile_id)
                     profile_ids = [profile_id]
             elif home is not None and (profile_id := await self._identity.profile(home.key)):
                 customer = await self._identity.customer(profile_id)
                 profile_ids = customer.profile_ids
             actions: Sequence[Action] = ()
             contacts: Sequence[Contact] = ()
+            journeys: Sequence[Listed] = ()
             if profile_ids:
-                actions, contacts = await self._timeline.recent(profile_ids, recent)
+                beside = self._journeys.pipelines(profile_ids)
+                actions, contacts, found = await self._timeline.recent(profile_ids, recent, beside)
+                journeys = self._journeys.found(found)
             written = session.moment
         return Context(
             customer=customer,
+            persona=persona,
             assurance=home.assurance if home else Assurance.CLAIMED,
             claims=[one for one in (home.claims if home else known) if one.kind != NAMED],
             actions=actions,
             contacts=contacts,
+            journeys=journeys,
             at=self._clock(),
             token=written.token(self._token_secret) if written else after,
         )

@@ -259,6 +259,13 @@ class Change:
     is_done: bool
 
 
+def properties_shown(type: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an action tells to whoever may see it: what a customer answered is read as an answer, by who may."""
+    if type != ANSWERED:
+        return properties
+    return {name: value for name, value in properties.items() if name != "value"}
+
+
 def listed(journeys: Sequence[Journey]) -> list[Listed]:
     """The journeys of a customer, the latest first, each with the open one that took its place."""
     latest: dict[tuple[str, str], UUID] = {}

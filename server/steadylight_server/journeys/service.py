@@ -37,6 +37,7 @@ from steadylight_server.journeys.models import (
     Listed,
     Question,
     Reuse,
+    Sensitivity,
     Status,
     listed,
 )
@@ -144,6 +145,14 @@ class JourneyService:
         """The journeys of a customer: open ones first, then the latest; each with the one that took its place."""
         return listed(await self._store.of(profile_ids, limit))
 
+    def pipelines(self, profile_ids: Collection[UUID]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What `of` looks for, by collection, for whoever asks for more than that in one round trip."""
+        return {self._store.name: self._store.pipeline(profile_ids, MOST_JOURNEYS)}
+
+    def found(self, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Listed]:
+        """As `of`, from what the pipelines found."""
+        return listed(self._store.latest(found[self._store.name]))
+
     async def ask(self, deed: Action, id: UUID, question: str) -> tuple[Known, Action]:
         """What is known of a question to whoever asks, and the deed, to be recorded. Raises as `mine`, and Invalid."""
         _check_name(question)
@@ -163,9 +172,16 @@ class JourneyService:
             rules = journey.type.question(name)
             mine = [one for one in registers if one.question == name]
             said = _latest(_told(journey, mine, rules, others), rules)
-            if said is not None and assurance >= rules.assurance:
+            is_told = rules.sensitivity is not Sensitivity.SECRET and assurance >= rules.assurance
+            if said is not None and is_told:
                 found.append(said)
         return found
+
+    async def shown(self, journey: Journey, customer: Customer, assurance: Assurance, channel: str) -> list[Answer]:
+        """The same for somebody who looks at a journey without having picked it up."""
+        if assurance < journey.type.bar(channel):
+            return []
+        return await self.answers(journey, customer, assurance)
 
     async def _others(self, journey: Journey, customer: Customer, registers: Iterable[Register]) -> set[str]:
         """The customer's other journeys of the same type and key, which a merge brought together."""

@@ -6,7 +6,8 @@ journeys   _id · profile_id: whose it was when it began, the shard key · type:
            it · outcome? · reopened: how often · stalled_at? · due_at?: when something becomes of it by itself ·
            done: the ids of its latest operations, so that a repetition is known · deeds?: actions that tell of it and
            are not recorded yet · deeds_at?: since when
-           indexes: same = (profile_id, type, key); due = (due_at); unrecorded = (deeds_at)
+           indexes: same = (profile_id, type, key); latest = (profile_id, status, started.at, _id), downwards, where
+           WAITING and OPEN come before the others; due = (due_at); unrecorded = (deeds_at)
 
 Each change carries, in the same write, the action that tells of it. Who changed the journey records it and takes it
 out; if they die in between another does, and the action's id makes it one.
@@ -45,6 +46,7 @@ class JourneyStore(Store):
     indexes = {
         "journeys": [
             IndexModel([("profile_id", 1), ("type", 1), ("key", 1)], name="same"),
+            IndexModel([("profile_id", 1), ("status", -1), ("started.at", -1), ("_id", -1)], name="latest"),
             IndexModel([("due_at", 1)], name="due", sparse=True),
             IndexModel([("deeds_at", 1)], name="unrecorded", sparse=True),
         ]
@@ -66,9 +68,26 @@ class JourneyStore(Store):
 
     async def of(self, profile_ids: Collection[UUID], limit: int) -> list[Journey]:
         """The journeys of these profiles: those that are open first, then by when they began, the latest first."""
-        query = {"profile_id": {"$in": list(profile_ids)}}
-        found = [journey(one) for one in await self._journeys.find(query, limit=_MOST_READ)]
-        return sorted(found, key=lambda one: (one.status.is_open, one.age), reverse=True)[:limit]
+        return self.latest(await self._journeys.aggregate(self.pipeline(profile_ids, limit)))
+
+    @property
+    def name(self) -> str:
+        """Of the collection, for a pipeline that joins it."""
+        return self._journeys.name
+
+    @staticmethod
+    def pipeline(profile_ids: Collection[UUID], limit: int) -> list[Mapping[str, Any]]:
+        """What `of` looks for; give it to `latest`."""
+        return [
+            {"$match": {"profile_id": {"$in": list(profile_ids)}}},
+            {"$sort": {"status": -1, "started.at": -1, "_id": -1}},
+            {"$limit": limit},
+        ]
+
+    @staticmethod
+    def latest(found: Iterable[Mapping[str, Any]]) -> list[Journey]:
+        """What the pipeline found: those that are open first, then by when they began, the latest first."""
+        return sorted(map(journey, found), key=lambda one: (one.status.is_open, one.age), reverse=True)
 
     async def did(self, id: UUID, operation: UUID) -> bool:
         """Whether that operation changed the journey."""
@@ -126,10 +145,6 @@ class JourneyStore(Store):
         """These actions are on the timeline."""
         await self._journeys.update_one({"_id": id}, {"$pull": {"deeds": {"_id": {"$in": list(deeds)}}}})
         await self._journeys.update_one({"_id": id, "deeds": []}, {"$unset": {"deeds": "", "deeds_at": ""}})
-
-
-# More than anybody has; beyond it the order is not looked at.
-_MOST_READ = 1_000
 
 
 def being(*statuses: Status) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.errors import Forbidden
 from steadylight_server.core.mongo import Database, Session
 from steadylight_server.identity.service import IdentityService
@@ -34,7 +35,7 @@ class Asker:
 
 @dataclass(frozen=True)
 class Done(Generic[T]):
-    """What came of it; a read that presents the token sees it."""
+    """What came of it, and how sure the asker was of who it is; a read that presents the token sees it."""
 
     result: T
     token: str | None
@@ -47,6 +48,7 @@ class PickedUp:
     journey: Journey
     resumed: bool
     answers: Sequence[Answer]
+    assurance: Assurance
 
 
 class JourneyOperations:
@@ -66,7 +68,7 @@ class JourneyOperations:
             await self._record(deed)
             customer = await self._identity.customer(deed.profile_id)
             answers = await self._journeys.answers(journey, customer, deed.assurance)
-            picked = PickedUp(journey, deed.type != STARTED, answers)
+            picked = PickedUp(journey, deed.type != STARTED, answers, deed.assurance)
             return Done(picked, self._ingest.token(session.moment))
 
     async def ask(self, viewer: Viewer, asker: Asker, journey: UUID, question: str) -> Done[Known]:
@@ -76,17 +78,19 @@ class JourneyOperations:
             await self._record(deed)
             return Done(known, self._ingest.token(session.moment))
 
-    async def answer(self, viewer: Viewer, asker: Asker, journey: UUID, question: str, value: Any) -> Done[Journey]:
+    async def answer(
+        self, viewer: Viewer, asker: Asker, journey: UUID, question: str, value: Any
+    ) -> Done[tuple[Journey, Assurance]]:
         """Keeps what the customer said. Raises NotFound, Invalid for an answer that will not do."""
         async with self._database.session() as session:
             draft = await self._draft(viewer, asker, {"question": question, "value": value})
             deed = await self._journeys.answered(draft, journey, question, value)
             await self._record(deed)
-            return Done(await self._journeys.one(journey), self._ingest.token(session.moment))
+            return Done((await self._journeys.one(journey), deed.assurance), self._ingest.token(session.moment))
 
     async def advance(
         self, viewer: Viewer, asker: Asker, journey: UUID, to: str, came_from: str | None
-    ) -> Done[Change]:
+    ) -> Done[tuple[Change, Assurance]]:
         """Takes a journey a step further, unless somebody else did. Raises NotFound, Invalid."""
         async with self._database.session() as session:
             change, deed = await self._journeys.advance(await self._draft(viewer, asker), journey, to, came_from)
@@ -94,7 +98,7 @@ class JourneyOperations:
 
     async def become(
         self, viewer: Viewer, asker: Asker, journey: UUID, status: Status, outcome: str | None
-    ) -> Done[Change]:
+    ) -> Done[tuple[Change, Assurance]]:
         """Ends a journey, lets it wait, or opens it again, unless somebody ended it. Raises NotFound, Conflict."""
         async with self._database.session() as session:
             change, deed = await self._journeys.become(await self._draft(viewer, asker), journey, status, outcome)
@@ -108,10 +112,10 @@ class JourneyOperations:
                 await self._record(deed)
         return len(deeds)
 
-    async def _changed(self, change: Change, deed: Action, session: Session) -> Done[Change]:
+    async def _changed(self, change: Change, deed: Action, session: Session) -> Done[tuple[Change, Assurance]]:
         if change.is_done:
             await self._record(deed)
-        return Done(change, self._ingest.token(session.moment))
+        return Done((change, deed.assurance), self._ingest.token(session.moment))
 
     async def _draft(self, viewer: Viewer, asker: Asker, properties: Mapping[str, Any] = _NONE) -> Action:
         if not viewer.may(Scope.CUSTOMERS_READ):

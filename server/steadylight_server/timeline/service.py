@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from steadylight_server.core.errors import NotFound
+from steadylight_server.core.mongo import Document
 from steadylight_server.core.paging import Page, Window
 from steadylight_server.timeline.contacts import ContactStore, contacts, recent_pipeline
 from steadylight_server.timeline.models import Action, ActionFilter, Contact, Met, Order, Outcome, Trait
@@ -46,12 +48,18 @@ class TimelineService:
         """One part of the timeline of these profiles, in `order`."""
         return await self._actions.page(profile_ids, wanted, order, window)
 
-    async def recent(self, profile_ids: Sequence[UUID], limit: int) -> tuple[list[Action], list[Contact]]:
-        """The newest `limit` actions and the latest MOST_CONTACTS contacts, newest first; one round trip."""
-        actions, pieces = await self._actions.recent(
-            profile_ids, limit, self._contacts.name, recent_pipeline(profile_ids, _PIECES)
-        )
-        return actions, contacts(pieces)[:MOST_CONTACTS]
+    async def recent(
+        self,
+        profile_ids: Sequence[UUID],
+        limit: int,
+        beside: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
+    ) -> tuple[list[Action], list[Contact], Mapping[str, list[Document]]]:
+        """The newest `limit` actions and the latest MOST_CONTACTS contacts, newest first, and what other slices'
+        pipelines find in their collections; one round trip.
+        """
+        own = {self._contacts.name: recent_pipeline(profile_ids, _PIECES)}
+        actions, found = await self._actions.recent(profile_ids, limit, {**own, **beside})
+        return actions, contacts(found.pop(self._contacts.name))[:MOST_CONTACTS], found
 
     async def open_contact(
         self, profile_ids: Sequence[UUID], channel: str, key: str, *, at: datetime

@@ -33,6 +33,8 @@ from steadylight_server.timeline.models import Action, ActionFilter, Order, Outc
 
 # What only the index needs is left out of what is read: it is a third of the cost of decoding.
 _INDEXED = ("facets", "order")
+# Says of a document in which collection it was found.
+_BESIDE = "beside"
 _FIRST = UUID(int=0)
 
 
@@ -91,20 +93,27 @@ class ActionStore(Store):
         return Page.of([restored(one) for one in found], window)
 
     async def recent(
-        self, profile_ids: Sequence[UUID], limit: int, beside: str, pipeline: Sequence[Mapping[str, Any]]
-    ) -> tuple[list[Action], list[Document]]:
-        """The newest actions of these profiles, and what `pipeline` finds in `beside`: one round trip for both."""
+        self, profile_ids: Sequence[UUID], limit: int, beside: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> tuple[list[Action], dict[str, list[Document]]]:
+        """The newest actions of these profiles, and what the pipelines find in the collections of these names: one
+        round trip for all.
+        """
         query, sort = page_query(profile_ids, ActionFilter(), Order.NEWEST_FIRST, Window(limit))
+        others = [
+            {"$unionWith": {"coll": name, "pipeline": [*pipeline, {"$set": {_BESIDE: name}}]}}
+            for name, pipeline in beside.items()
+        ]
         found = await self._actions.aggregate(
-            [
-                {"$match": query},
-                {"$sort": dict(sort)},
-                {"$limit": limit},
-                {"$unset": list(_INDEXED)},
-                {"$unionWith": {"coll": beside, "pipeline": list(pipeline)}},
-            ]
+            [{"$match": query}, {"$sort": dict(sort)}, {"$limit": limit}, {"$unset": list(_INDEXED)}, *others]
         )
-        return [restored(one) for one in found if "sequence" in one], [one for one in found if "sequence" not in one]
+        actions: list[Action] = []
+        rest: dict[str, list[Document]] = {name: [] for name in beside}
+        for one in found:
+            if (name := one.pop(_BESIDE, None)) is None:
+                actions.append(restored(one))
+            else:
+                rest[name].append(one)
+        return actions, rest
 
 
 class Appended:

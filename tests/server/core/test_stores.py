@@ -68,4 +68,4 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "audit_head": Kept.LEDGER,
         "rates": Kept.TRANSIENT,
     }
-    assert [await store.missing_indexes() for store in stores] == [[]] * 10
+    assert [await store.missing_indexes() for store in stores] == [[]] * 12

@@ -69,13 +69,13 @@ async def answer(
 
 
 async def advance(slices: Slices, who: dict[str, str], journey: Journey, to: str, came_from: str | None) -> Change:
-    return (await slices.errands.advance(WEB, asker(who), journey.id, to, came_from)).result
+    return (await slices.errands.advance(WEB, asker(who), journey.id, to, came_from)).result[0]
 
 
 async def become(
     slices: Slices, who: dict[str, str], journey: Journey, status: Status, outcome: str | None = None
 ) -> Change:
-    return (await slices.errands.become(WEB, asker(who), journey.id, status, outcome)).result
+    return (await slices.errands.become(WEB, asker(who), journey.id, status, outcome)).result[0]
 
 
 async def told_of(slices: Slices, journey: Journey) -> list[str]:
@@ -116,7 +116,7 @@ async def test_a_repeated_operation_is_done_once(house: Slices) -> None:
     step = asker(who)
     journey = (await start(house, who)).journey
 
-    moved = [(await house.errands.advance(WEB, step, journey.id, "plan", None)).result for _ in range(2)]
+    moved = [(await house.errands.advance(WEB, step, journey.id, "plan", None)).result[0] for _ in range(2)]
 
     assert first == second
     assert not second.resumed

@@ -32,14 +32,14 @@ async def test_recent_are_the_newest_actions_and_at_most_ten_contacts(house: Sli
     await house.timeline.append(facts)
     await house.timeline.project(facts)
 
-    actions, contacts = await house.timeline.recent([profile], 2)
+    actions, contacts, _ = await house.timeline.recent([profile], 2)
 
     assert actions == [facts[11], facts[10]]
     assert [one.key for one in contacts] == [f"call-{number}" for number in range(11, 1, -1)]
 
 
 async def test_nobody_has_nothing_recent(house: Slices) -> None:
-    assert await house.timeline.recent([uuid4()], 20) == ([], [])
+    assert await house.timeline.recent([uuid4()], 20) == ([], [], {})
 
 
 async def test_an_action_is_found_by_its_id_or_not_at_all(house: Slices) -> None:

@@ -213,10 +213,10 @@ async def test_the_newest_and_the_contacts_come_in_one_cheap_round_trip(shared: 
     pipeline = recent_pipeline([OURS, THEIRS], 5)
 
     async with shared.watched() as done:
-        newest, pieces = await filled.recent([OURS, THEIRS], 20, "contacts", pipeline)
+        newest, found = await filled.recent([OURS, THEIRS], 20, {"contacts": pipeline})
 
     assert newest == matching([OURS, THEIRS], ActionFilter(), Order.NEWEST_FIRST)[:20]
-    assert len(pieces) == 5
+    assert len(found["contacts"]) == 5
     (one,) = done
     assert one["command"]["aggregate"] == "actions"
     assert one["nreturned"] == 25

@@ -1,0 +1,407 @@
+"""Journeys in the graph: started or picked up, asked and answered, changed, and shown."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from steadylight_server.access.models import Role
+from steadylight_server.api import admission, nodes
+from steadylight_server.api.actions import IdentifierInput
+from steadylight_server.api.enums import Again, AnswerForm, AnswerUse, Assurance, JourneyCategory, JourneyStatus
+from steadylight_server.api.info import Info, operation, viewer
+from steadylight_server.api.scalars import Json
+from steadylight_server.identity.models import Customer as Person
+from steadylight_server.journeys.models import Answer as Said
+from steadylight_server.journeys.models import Ask as Asked
+from steadylight_server.journeys.models import Journey as Errand
+from steadylight_server.journeys.models import Listed
+from steadylight_server.journeys.models import Question as Rules
+from steadylight_server.operations.journeys import Asker
+
+_ID = "A UUID made once: the same again changes nothing."
+_WHO = "Who it is, as the channel knows now, at most 10. One must reach its kind's bar unless there is a contact."
+_CONTACT = "The channel's key for the visit, call or chat."
+_AGENT = "Which employee does it, where it is not the customer."
+_TOKEN = "Give it as `after` to a read that must see this write."
+
+
+@strawberry.type(description="What a customer said, and how it is known.")
+class Answer:
+    question: str = strawberry.field(description="What was asked, by name.")
+    value: Json = strawberry.field(description="What they said.")
+    at: datetime = strawberry.field(description="When.")
+    channel: str = strawberry.field(description="Where.")
+    contact: str | None = strawberry.field(description="In which contact of that channel, by its key.")
+    assurance: Assurance = strawberry.field(description="How sure that channel was of who it was.")
+    action_id: strawberry.ID = strawberry.field(description="The action that tells of it.")
+
+
+@strawberry.type(description="What a journey asks, as its blueprint declares it.")
+class Question:
+    name: str = strawberry.field(description="Its name.")
+    label: str | None = strawberry.field(description="How it is put to the customer.")
+    form: AnswerForm | None = strawberry.field(description="What an answer is; null for anything.")
+    pattern: str | None = strawberry.field(description="A regular expression that an answer matches as a whole.")
+    choices: list[str] = strawberry.field(description="The answers there are; none for any.")
+
+
+@strawberry.type(description="One time that a question came up.")
+class Ask:
+    question: str = strawberry.field(description="Which, by name.")
+    at: datetime = strawberry.field(description="When.")
+    channel: str = strawberry.field(description="Where.")
+    contact: str | None = strawberry.field(description="In which contact of that channel, by its key.")
+    is_known: bool = strawberry.field(description="Whether the channel was told an answer, so that nobody need ask.")
+    again: Again | None = strawberry.field(
+        description="Why the customer had to be asked what they had been asked before; null if they were not."
+    )
+
+
+@strawberry.type(description="One thing a customer wants to get done, across contacts and channels.")
+class Journey(nodes.Node):
+    listed: strawberry.Private[Listed]
+    person: strawberry.Private[Person]
+    assurance: strawberry.Private[Assurance]
+
+    @strawberry.field(description="What it is, by name.")
+    def type(self) -> str:
+        return self._journey.type.name
+
+    @strawberry.field(description="What people call its type.")
+    def label(self) -> str | None:
+        return self._journey.type.label or None
+
+    @strawberry.field(description="What it is about.")
+    def category(self) -> JourneyCategory:
+        return self._journey.type.category
+
+    @strawberry.field(description="The version of the blueprint whose rules it keeps; 0 for a type without rules.")
+    def version(self) -> int:
+        return self._journey.type.version
+
+    @strawberry.field(description="The business's own name for it, such as an order; empty where there is none.")
+    def key(self) -> str:
+        return self._journey.key
+
+    @strawberry.field(description="Where it stands.")
+    def status(self) -> JourneyStatus:
+        return self._journey.status
+
+    @strawberry.field(description="What came of it, as whoever ended it said.")
+    def outcome(self) -> str | None:
+        return self._journey.outcome
+
+    @strawberry.field(description="The step that it is at.")
+    def step(self) -> str | None:
+        return self._journey.step
+
+    @strawberry.field(description="Its steps, in the usual order; none for a type without rules.")
+    def steps(self) -> list[str]:
+        return list(self._journey.type.steps)
+
+    @strawberry.field(description="When it began.")
+    def started_at(self) -> datetime:
+        return self._journey.started_at
+
+    @strawberry.field(description="The channel in which it began.")
+    def started_in(self) -> str:
+        return self._journey.started_in
+
+    @strawberry.field(description="When anything was last done about it.")
+    def active_at(self) -> datetime:
+        return self._journey.active_at
+
+    @strawberry.field(description="When its step or status changed last.")
+    def changed_at(self) -> datetime | None:
+        return self._journey.changed_at
+
+    @strawberry.field(description="The channel that changed it last.")
+    def changed_in(self) -> str | None:
+        return self._journey.changed_in
+
+    @strawberry.field(description="How often it was opened again after it had been completed.")
+    def reopened(self) -> int:
+        return self._journey.reopened
+
+    @strawberry.field(description="Since when nothing has happened for too long; null while that is not so.")
+    def stalled_at(self) -> datetime | None:
+        at = self._journey.stalled_at
+        return at if at is not None and at >= self._journey.active_at else None
+
+    @strawberry.field(description="The open journey of the same type and key that takes its place, after a merge.")
+    def duplicate_of(self) -> strawberry.ID | None:
+        other = self.listed.duplicate_of
+        return nodes.shown(nodes.JOURNEY, other) if other else None
+
+    @strawberry.field(description="What it asks, as declared; a question that nobody declared may be asked, too.")
+    def questions(self) -> list[Question]:
+        return [question(rules) for rules in self._journey.type.questions.values()]
+
+    @strawberry.field(
+        description="What is known in it to somebody who is as sure of the customer as the viewer is, by question. "
+        "What is SECRET is told to whom asks for it by name alone."
+    )
+    async def answers(self, info: Info) -> list[Answer]:
+        journeys = info.context.services.journeys
+        channel = viewer(info).channel
+        return [
+            answer(said) for said in await journeys.shown(self._journey, self.person, self.assurance, channel or "")
+        ]
+
+    @strawberry.field(description="Each time that one of its questions came up, the oldest first; the latest 1,000.")
+    async def asks(self, info: Info) -> list[Ask]:
+        return [ask(one) for one in await info.context.services.journeys.asks(self._journey, self.person)]
+
+    @property
+    def _journey(self) -> Errand:
+        return self.listed.journey
+
+
+def journey(info: Info, listed: Listed, person: Person, assurance: Assurance = Assurance.CLAIMED) -> Journey:
+    """A journey as the graph shows it to somebody who is so sure of who the customer is."""
+    role = viewer(info).role
+    sure = {Role.CUSTOMER: Assurance.LOGIN, Role.AGENT: Assurance.IN_PERSON, Role.ADMIN: Assurance.IN_PERSON}
+    return Journey(
+        id=nodes.shown(nodes.JOURNEY, listed.journey.id),
+        listed=listed,
+        person=person,
+        assurance=max(assurance, sure.get(role, Assurance.CLAIMED)),
+    )
+
+
+def answer(said: Said) -> Answer:
+    """An answer as the graph shows it."""
+    return Answer(
+        question=said.question,
+        value=Json(said.value),
+        at=said.at,
+        channel=said.channel,
+        contact=said.contact,
+        assurance=said.assurance,
+        action_id=nodes.shown(nodes.ACTION, said.action_id),
+    )
+
+
+def question(rules: Rules) -> Question:
+    """A question as the graph shows it."""
+    return Question(
+        name=rules.name,
+        label=rules.label or None,
+        form=rules.form,
+        pattern=rules.pattern,
+        choices=list(rules.choices),
+    )
+
+
+def ask(one: Asked) -> Ask:
+    """One time that a question came up, as the graph shows it."""
+    return Ask(
+        question=one.question,
+        at=one.at,
+        channel=one.channel,
+        contact=one.contact,
+        is_known=one.is_known,
+        again=one.again,
+    )
+
+
+@strawberry.input(description="What a customer wants to get done, and who they are.")
+class StartJourneyInput:
+    operation_id: strawberry.ID = strawberry.field(description=_ID)
+    type: str = strawberry.field(description="What it is, 1 to 50 characters: `add-broadband`. None need be declared.")
+    key: str = strawberry.field(
+        default="", description="The business's own name for it, such as an order, at most 200 characters."
+    )
+    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
+    contact: str | None = strawberry.field(default=None, description=_CONTACT)
+    agent: str | None = strawberry.field(default=None, description=_AGENT)
+
+
+@strawberry.input(description="What a channel would ask a customer, and who they are.")
+class AskQuestionInput:
+    operation_id: strawberry.ID = strawberry.field(description=_ID)
+    journey: strawberry.ID = strawberry.field(description="In which journey.")
+    question: str = strawberry.field(description="Which question, by name. None need be declared.")
+    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
+    contact: str | None = strawberry.field(default=None, description=_CONTACT)
+    agent: str | None = strawberry.field(default=None, description=_AGENT)
+
+
+@strawberry.input(description="What a customer said, and who they are.")
+class AnswerQuestionInput:
+    operation_id: strawberry.ID = strawberry.field(description=_ID)
+    journey: strawberry.ID = strawberry.field(description="In which journey.")
+    question: str = strawberry.field(description="Which question, by name.")
+    value: Json = strawberry.field(description="What they said; null takes an answer back. At most 32,768 bytes.")
+    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
+    contact: str | None = strawberry.field(default=None, description=_CONTACT)
+    agent: str | None = strawberry.field(default=None, description=_AGENT)
+
+
+@strawberry.input(description="A step, and whose journey takes it.")
+class AdvanceJourneyInput:
+    operation_id: strawberry.ID = strawberry.field(description=_ID)
+    journey: strawberry.ID = strawberry.field(description="Which journey.")
+    step: str = strawberry.field(description="The step to go to, 1 to 50 characters; one of the type's if it has any.")
+    came_from: str | None = strawberry.field(
+        default=None, description="The step at which the journey is, as the channel knows. Left out: at none yet."
+    )
+    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
+    contact: str | None = strawberry.field(default=None, description=_CONTACT)
+    agent: str | None = strawberry.field(default=None, description=_AGENT)
+
+
+@strawberry.input(description="What becomes of a journey, and whose it is.")
+class SetJourneyStatusInput:
+    operation_id: strawberry.ID = strawberry.field(description=_ID)
+    journey: strawberry.ID = strawberry.field(description="Which journey.")
+    status: JourneyStatus = strawberry.field(description="What becomes of it.")
+    outcome: str | None = strawberry.field(default=None, description="What came of it, at most 100 characters.")
+    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
+    contact: str | None = strawberry.field(default=None, description=_CONTACT)
+    agent: str | None = strawberry.field(default=None, description=_AGENT)
+
+
+@strawberry.type(description="The journey, new or picked up.")
+class StartJourneyPayload:
+    journey: Journey = strawberry.field(description="As it is now.")
+    resumed: bool = strawberry.field(description="Whether it had begun before.")
+    token: str | None = strawberry.field(description=_TOKEN)
+
+
+@strawberry.type(description="What is known of a question. Where there is an answer, nobody asks again.")
+class AskQuestionPayload:
+    question: Question = strawberry.field(description="What is asked.")
+    answer: Answer | None = strawberry.field(description="What the customer said before, if it may be used here.")
+    use: AnswerUse | None = strawberry.field(description="What to do with the answer.")
+    again: Again | None = strawberry.field(description="Why there is none, though the customer was asked before.")
+    token: str | None = strawberry.field(description=_TOKEN)
+
+
+@strawberry.type(description="The answer is kept.")
+class AnswerQuestionPayload:
+    journey: Journey = strawberry.field(description="As it is now.")
+    token: str | None = strawberry.field(description=_TOKEN)
+
+
+@strawberry.type(description="What became of the step.")
+class AdvanceJourneyPayload:
+    journey: Journey = strawberry.field(description="As it is now: where the step was not taken, what came before it.")
+    is_done: bool = strawberry.field(description="Whether the step was taken; false where somebody else came first.")
+    token: str | None = strawberry.field(description=_TOKEN)
+
+
+@strawberry.type(description="What became of the journey.")
+class SetJourneyStatusPayload:
+    journey: Journey = strawberry.field(description="As it is now.")
+    is_done: bool = strawberry.field(description="Whether it became that; false where somebody else came first.")
+    token: str | None = strawberry.field(description=_TOKEN)
+
+
+_Asking = StartJourneyInput | AskQuestionInput | AnswerQuestionInput | AdvanceJourneyInput | SetJourneyStatusInput
+
+
+@strawberry.type
+class JourneyMutations:
+    """What is done about a journey."""
+
+    @strawberry.mutation(
+        description="Starts a journey, or picks up the customer's open one of that type and key, in whatever channel."
+    )
+    async def start_journey(
+        self, info: Info, input: Annotated[StartJourneyInput, strawberry.argument(description="What, and whose.")]
+    ) -> StartJourneyPayload:
+        done = await info.context.services.errands.start(viewer(info), _asker(input), input.type, input.key)
+        return StartJourneyPayload(
+            journey=await _shown(info, done.result.journey, done.result.assurance),
+            resumed=done.result.resumed,
+            token=done.token,
+        )
+
+    @strawberry.mutation(
+        description="What is known of a question. Ask this before the customer: that it came up is recorded."
+    )
+    async def ask_question(
+        self, info: Info, input: Annotated[AskQuestionInput, strawberry.argument(description="What, and whom.")]
+    ) -> AskQuestionPayload:
+        done = await info.context.services.errands.ask(
+            viewer(info), _asker(input), _read(input.journey), input.question
+        )
+        known = done.result
+        return AskQuestionPayload(
+            question=question(known.question),
+            answer=answer(known.answer) if known.answer else None,
+            use=known.use,
+            again=known.again,
+            token=done.token,
+        )
+
+    @strawberry.mutation(description="Keeps what a customer said, so that no channel asks again. INVALID if it is not.")
+    async def answer_question(
+        self, info: Info, input: Annotated[AnswerQuestionInput, strawberry.argument(description="What, and who.")]
+    ) -> AnswerQuestionPayload:
+        done = await info.context.services.errands.answer(
+            viewer(info), _asker(input), _read(input.journey), input.question, input.value
+        )
+        return AnswerQuestionPayload(journey=await _shown(info, *done.result), token=done.token)
+
+    @strawberry.mutation(description="Takes a journey a step further, unless somebody else did so first.")
+    async def advance_journey(
+        self, info: Info, input: Annotated[AdvanceJourneyInput, strawberry.argument(description="Which, and where.")]
+    ) -> AdvanceJourneyPayload:
+        done = await info.context.services.errands.advance(
+            viewer(info), _asker(input), _read(input.journey), input.step, input.came_from
+        )
+        change, assurance = done.result
+        return AdvanceJourneyPayload(
+            journey=await _shown(info, change.journey, assurance), is_done=change.is_done, token=done.token
+        )
+
+    @strawberry.mutation(description="Ends a journey, lets it wait, or opens it again, unless somebody ended it first.")
+    async def set_journey_status(
+        self, info: Info, input: Annotated[SetJourneyStatusInput, strawberry.argument(description="Which, and what.")]
+    ) -> SetJourneyStatusPayload:
+        done = await info.context.services.errands.become(
+            viewer(info), _asker(input), _read(input.journey), input.status, input.outcome
+        )
+        change, assurance = done.result
+        return SetJourneyStatusPayload(
+            journey=await _shown(info, change.journey, assurance), is_done=change.is_done, token=done.token
+        )
+
+
+async def shown(info: Info, person: Person, assurance: Assurance = Assurance.CLAIMED) -> list[Journey]:
+    """The journeys of a customer, to somebody who is so sure of who it is."""
+    listed = await info.context.services.journeys.of(person.profile_ids)
+    return [journey(info, one, person, assurance) for one in listed]
+
+
+async def found(info: Info, id: UUID) -> Journey:
+    """The journey of that id, of a customer whom the viewer may see. Raises NotFound."""
+    services = info.context.services
+    errand = await services.journeys.one(id)
+    person = await services.identity.customer(errand.profile_id)
+    await admission.admit(info, person)
+    listed = {one.journey.id: one for one in await services.journeys.of(person.profile_ids)}
+    return journey(info, listed.get(id, Listed(errand)), person)
+
+
+async def _shown(info: Info, errand: Errand, assurance: Assurance) -> Journey:
+    person = await info.context.services.identity.customer(errand.profile_id)
+    return journey(info, Listed(errand), person, assurance)
+
+
+def _asker(input: _Asking) -> Asker:
+    return Asker(
+        operation(input.operation_id),
+        [{"kind": one.kind, "value": one.value, "assurance": one.assurance.name} for one in input.identifiers],
+        input.contact,
+        input.agent,
+    )
+
+
+def _read(id: str) -> UUID:
+    """Raises NotFound."""
+    return nodes.read(id, nodes.JOURNEY)[1]

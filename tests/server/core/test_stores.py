@@ -61,6 +61,8 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "contacts": Kept.PROJECTION,
         "action_types": Kept.PROJECTION,
         "traits": Kept.PROJECTION,
+        "answers": Kept.PROJECTION,
+        "journeys": Kept.LEDGER,
         "intents": Kept.TRANSIENT,
         "links": Kept.LEDGER,
         "blueprints": Kept.LEDGER,

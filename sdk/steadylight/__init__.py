@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._async_client import AsyncClient, AsyncContact
+    from ._async_client import AsyncClient, AsyncContact, AsyncJourney
     from ._client import Client, Contact
     from ._contact import Customer
     from ._errors import (
@@ -35,12 +35,16 @@ if TYPE_CHECKING:
         Unavailable,
         Unreachable,
     )
+    from ._journeys import Journey
     from ._models import (
         Action,
+        Answer,
+        Asked,
         Check,
         Claim,
         Context,
         Identifier,
+        JourneyState,
         PastContact,
         Subject,
         Verdicts,
@@ -50,9 +54,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "Answer",
+    "Asked",
     "Assurance",
     "AsyncClient",
     "AsyncContact",
+    "AsyncJourney",
     "Check",
     "Claim",
     "Client",
@@ -64,6 +71,8 @@ __all__ = [
     "Identifier",
     "Internal",
     "Invalid",
+    "Journey",
+    "JourneyState",
     "Misconfigured",
     "NotFound",
     "Notice",
@@ -86,10 +95,23 @@ __all__ = [
 
 # Where the names are; the errors' module has all the others.
 _HOMES = {
-    "_async_client": ("AsyncClient", "AsyncContact"),
+    "_async_client": ("AsyncClient", "AsyncContact", "AsyncJourney"),
     "_client": ("Client", "Contact"),
     "_contact": ("Customer",),
-    "_models": ("Action", "Check", "Claim", "Context", "Identifier", "PastContact", "Subject", "Verdicts"),
+    "_journeys": ("Journey",),
+    "_models": (
+        "Action",
+        "Answer",
+        "Asked",
+        "Check",
+        "Claim",
+        "Context",
+        "Identifier",
+        "JourneyState",
+        "PastContact",
+        "Subject",
+        "Verdicts",
+    ),
     "_options": ("Options",),
     "_plain": ("Assurance", "Notice", "Stats", "Verdict"),
 }

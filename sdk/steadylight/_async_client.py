@@ -13,7 +13,8 @@ from ._async_transport import AsyncTransport
 from ._client import Exchange, Shared, T
 from ._consignment import Consignment, OnProgress
 from ._contact import Customer, IdentifierLike, Identifiers, Recording, identifiers_of
-from ._models import Check, Context, Verdicts
+from ._journey import Begun, Errand
+from ._models import Asked, Check, Context, Verdicts
 from ._options import Options
 from ._plain import Stats
 from ._protocol import Flush, Request, Sleep, delivery
@@ -37,6 +38,53 @@ class AsyncContact(Recording):
         that is away gives the last known context, marked `stale`, if there is one.
         """
         return await self._light._play(self._light._shared.context(self, within, stale_ok, recent))
+
+    async def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "AsyncJourney":
+        """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.
+
+        There is one open journey of a `type` and `key`, such as an order. First delivers this contact's own actions.
+        Raises the error tree; Forbidden where the channel is not sure enough of who it is.
+        """
+        begun = await self._light._play(self._light._shared.journey(self, type, key, within))
+        return AsyncJourney(self._light, self, begun)
+
+
+class AsyncJourney(Errand):
+    """One thing that a customer wants to get done, in a contact of an AsyncClient."""
+
+    def __init__(self, light: "AsyncClient", contact: Recording, begun: Begun) -> None:
+        super().__init__(light._shared.recorder, light._shared.options, contact, begun)
+        self._light = light
+
+    async def ask(self, question: str, *, within: float = 0.3) -> Asked:
+        """What is known of a question, in whatever channel it was said: ask here before you ask the customer.
+
+        That it came up is kept, so that it shows who is asked twice. A server that is away is no error: what was
+        known before counts, or nothing. Raises NotFound for a journey that is not this contact's, Forbidden.
+        """
+        return await self._light._play(self._asking(question, within))
+
+    async def advance(self, step: str, *, within: float = 0.3) -> bool:
+        """Goes to a step, from the one that this app knows of. False where somebody else changed it first: `state`
+        says what they did. Raises the error tree.
+        """
+        return await self._light._play(self._advancing(step, within))
+
+    async def complete(self, outcome: str | None = None, *, within: float = 0.3) -> bool:
+        """It is done. False where somebody ended it first: `state` says how. Raises the error tree."""
+        return await self._light._play(self._becoming("COMPLETED", outcome, within))
+
+    async def cancel(self, outcome: str | None = None, *, within: float = 0.3) -> bool:
+        """The customer does not want it any more. As `complete`."""
+        return await self._light._play(self._becoming("CANCELLED", outcome, within))
+
+    async def wait(self, *, within: float = 0.3) -> bool:
+        """It waits for somebody who is not the customer, and does not stall meanwhile. As `complete`."""
+        return await self._light._play(self._becoming("WAITING", None, within))
+
+    async def reopen(self, *, within: float = 0.3) -> bool:
+        """It goes on, after it waited or was completed. As `complete`; raises Conflict where another one is open."""
+        return await self._light._play(self._becoming("OPEN", None, within))
 
 
 class AsyncClient:

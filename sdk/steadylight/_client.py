@@ -26,6 +26,8 @@ from ._transport import BlockingTransport
 
 if TYPE_CHECKING:
     from ._consignment import Consignment, OnProgress
+    from ._journey import Begun
+    from ._journeys import Journey
     from ._models import Check, Context, Verdicts
     from ._reading import Reading
 
@@ -58,6 +60,14 @@ class Shared:
             stale_ok=stale_ok,
             recent=recent,
         )
+
+    def journey(
+        self, contact: Recording, type: str, key: str, within: float
+    ) -> "Generator[Request | Sleep | Flush, Answer | None, Begun]":
+        """Starts a journey, or picks it up."""
+        with LOADING:
+            from ._journey import starting
+        return starting(self.recorder, self.options, contact, type, key, within)
 
     def check(self, within: float) -> "Generator[Request | Sleep, Answer | None, Check]":
         """Tries whether all is well."""
@@ -110,6 +120,18 @@ class Contact(Recording):
         that is away gives the last known context, marked `stale`, if there is one.
         """
         return self._light._play(self._light._shared.context(self, within, stale_ok, recent))
+
+    def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "Journey":
+        """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.
+
+        There is one open journey of a `type` and `key`, such as an order. First delivers this contact's own actions.
+        Raises the error tree; Forbidden where the channel is not sure enough of who it is.
+        """
+        with LOADING:
+            from ._journeys import Journey
+        shared = self._light._shared
+        begun = self._light._play(shared.journey(self, type, key, within))
+        return Journey(self._light, shared.recorder, shared.options, self, begun)
 
 
 class Client:

@@ -42,6 +42,9 @@ class Memory:
         self._customers: dict[Home, str] = {}
         self._links = Links()
         self._types: set[str] = set()
+        self._assurances: dict[str, Assurance] = {}
+        #: What a context tells of the journeys of these homes.
+        self.journeys: Callable[[Sequence[Home]], list[dict[str, Any]]] = lambda family: []
 
     @property
     def actions(self) -> list[RecordedAction]:
@@ -142,6 +145,7 @@ class Memory:
                 "identifiers": [{"kind": each.kind, "value": each.value} for each in seen.all],
             }
         )
+        self._assurances[stored.id] = seen.assurance
         home = seen.home
         assert home is not None
         taken = None if seen.proven else self._links.taken(home)
@@ -169,8 +173,8 @@ class Memory:
         if len(identifiers) > MOST_IDENTIFIERS:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         seen = Seen(identifiers, cap, channel, asked.get("contact") or "")
-        family = self._family(seen)
-        actions = sorted((each for home in family for each in self._homes.get(home, ())), key=_position, reverse=True)
+        family = self.family(seen)
+        actions = self.of(family)[::-1]
         known = bool(seen.proven and family)
         return {
             "customer": self._customers.setdefault(family[0], f"cus_{uuid.uuid4().hex}") if known else None,
@@ -179,11 +183,20 @@ class Memory:
             "claims": [each.model_dump(mode="json") for each in seen.claims if each.kind != "persona"],
             "actions": [_shown(each) for each in actions[:recent]],
             "contacts": _contacts(actions),
+            "journeys": self.journeys(family),
             "at": rfc3339(self._now()),
             "token": self.token,
         }
 
-    def _family(self, seen: Seen) -> list[Home]:
+    def of(self, family: Sequence[Home]) -> list[RecordedAction]:
+        """All actions of these homes, in the order of the timeline."""
+        return sorted((each for home in family for each in self._homes.get(home, ())), key=_position)
+
+    def assurance(self, id: str) -> Assurance:
+        """How sure the channel was of whoever did that."""
+        return self._assurances[id]
+
+    def family(self, seen: Seen) -> list[Home]:
         """What may be shown to whoever asks: all of a customer who is proven, else the persona alone."""
         if seen.home is None:
             return []
@@ -197,6 +210,8 @@ def _shown(action: RecordedAction) -> dict[str, Any]:
     told = action.model_dump(mode="json", exclude={"identifiers"}, exclude_none=True)
     if not action.traits:
         del told["traits"]
+    if action.type == "journey.answered":  # is read as an answer
+        told["properties"] = {name: value for name, value in action.properties.items() if name != "value"}
     return {**told, "id": f"act_{uuid.UUID(action.id).hex}"}
 
 

@@ -1,9 +1,10 @@
 """What reading returns: frozen, datetimes aware and in UTC; fields of a newer server are ignored."""
 
 from datetime import UTC
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, computed_field
+from pydantic.alias_generators import to_camel
 
 from ._plain import Assurance, Notice, Verdict
 
@@ -64,6 +65,62 @@ class PastContact(_Model):
     outcome: str | None = None
 
 
+class Answer(_Model):
+    """What a customer said in a journey, and how it is known."""
+
+    question: str
+    value: Any
+    at: UtcDatetime
+    channel: str
+    contact: str | None = None
+    assurance: Assurance
+
+
+class Asked(_Model):
+    """What is known of a question: `known`, and nobody need ask the customer."""
+
+    question: str
+    #: Whether there is a value to use, or to have confirmed.
+    known: bool
+    value: Any = None
+    #: "CONFIRM": show it to the customer, who says whether it still holds. "USE": nobody asks again.
+    use: Literal["USE", "CONFIRM"] | None = None
+    #: Where and when it was said; None for what this very app has just been told.
+    answer: Answer | None = None
+    #: Why nothing is known, though the customer was asked before: asking them now is asking again.
+    again: str | None = None
+    #: True: the server did not answer, and this is what it said before.
+    stale: bool = False
+
+
+class JourneyState(_Model):
+    """Where one of a customer's journeys stands."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    id: str
+    type: str
+    #: The business's own name for it; empty where there is none.
+    key: str = ""
+    status: Literal["OPEN", "WAITING", "COMPLETED", "ABANDONED", "CANCELLED"]
+    step: str | None = None
+    #: In the usual order; empty for a type that no blueprint declares.
+    steps: tuple[str, ...] = ()
+    outcome: str | None = None
+    reopened: int = 0
+    started_at: UtcDatetime
+    #: When anything was last done about it.
+    active_at: UtcDatetime
+    #: When, and by which channel, its step or status was changed last.
+    changed_at: UtcDatetime | None = None
+    changed_in: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be picked up."""
+        return self.status in ("OPEN", "WAITING")
+
+
 class Context(_Model):
     """What this channel should know about this customer now."""
 
@@ -77,6 +134,8 @@ class Context(_Model):
     actions: tuple[Action, ...] = ()
     #: Latest first, from every channel.
     contacts: tuple[PastContact, ...] = ()
+    #: What they want to get done: what is open first, then the latest.
+    journeys: tuple[JourneyState, ...] = ()
     #: The server's time of this answer.
     at: UtcDatetime
     #: Proves what this answer had seen; opaque.

@@ -36,10 +36,84 @@ mutation RegisterChannel($input: RegisterChannelInput!) {
 }
 """
 
+_JOURNEY = """\
+    journey {
+      id
+      type
+      key
+      status
+      step
+      steps
+      outcome
+      reopened
+      startedAt
+      activeAt
+      changedAt
+      changedIn
+    }
+"""
+
+START_JOURNEY = f"""\
+mutation StartJourney($input: StartJourneyInput!) {{
+  startJourney(input: $input) {{
+{_JOURNEY}    answers {{
+      question
+      value
+      at
+      channel
+      contact
+      assurance
+    }}
+    resumed
+    token
+  }}
+}}
+"""
+
+ASK_QUESTION = """\
+mutation AskQuestion($input: AskQuestionInput!) {
+  askQuestion(input: $input) {
+    answer {
+      question
+      value
+      at
+      channel
+      contact
+      assurance
+    }
+    use
+    again
+    token
+  }
+}
+"""
+
+ADVANCE_JOURNEY = f"""\
+mutation AdvanceJourney($input: AdvanceJourneyInput!) {{
+  advanceJourney(input: $input) {{
+{_JOURNEY}    isDone
+    token
+  }}
+}}
+"""
+
+SET_JOURNEY_STATUS = f"""\
+mutation SetJourneyStatus($input: SetJourneyStatusInput!) {{
+  setJourneyStatus(input: $input) {{
+{_JOURNEY}    isDone
+    token
+  }}
+}}
+"""
+
 #: By operation name, which is also the name of the file.
 OPERATIONS = {
     "RecordActions": RECORD_ACTIONS,
     "FetchContext": FETCH_CONTEXT,
+    "StartJourney": START_JOURNEY,
+    "AskQuestion": ASK_QUESTION,
+    "AdvanceJourney": ADVANCE_JOURNEY,
+    "SetJourneyStatus": SET_JOURNEY_STATUS,
     "WhoAmI": WHO_AM_I,
     "RegisterChannel": REGISTER_CHANNEL,
 }

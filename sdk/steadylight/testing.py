@@ -31,6 +31,7 @@ from ._actions import rfc3339
 from ._async_client import AsyncClient
 from ._client import Client
 from ._contact import identifiers_of
+from ._errands import Errands
 from ._errors import Conflict, Forbidden, Invalid, SteadylightError, Unauthenticated
 from ._memory import Memory, RecordedAction
 from ._options import Options, utc_now
@@ -84,6 +85,8 @@ class Server:
     def __init__(self, *, now: Callable[[], datetime] = utc_now) -> None:
         self._now = now
         self._memory = Memory(now)
+        self._errands = Errands(self._memory, now)
+        self._memory.journeys = self._errands.of
         self._lock = threading.RLock()
         self._channels: dict[str, _Channel] = {}
         self._keys: dict[str, _Channel | None] = {}
@@ -198,6 +201,10 @@ class Server:
         answers: dict[str, Callable[[_Channel | None, Mapping[str, Any]], dict[str, Any]]] = {
             "RecordActions": self._record_actions,
             "FetchContext": self._fetch_context,
+            "StartJourney": self._journey("startJourney", self._errands.start),
+            "AskQuestion": self._journey("askQuestion", self._errands.ask),
+            "AdvanceJourney": self._journey("advanceJourney", self._errands.advance),
+            "SetJourneyStatus": self._journey("setJourneyStatus", self._errands.become),
             "WhoAmI": self._who_am_i,
             "RegisterChannel": self._register_channel,
         }
@@ -218,6 +225,16 @@ class Server:
     def _fetch_context(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
         name, cap = (channel.name, channel.highest_assurance) if channel else (None, Assurance.IN_PERSON)
         return {"contextDocument": self._memory.context(given, name, cap)}
+
+    def _journey(
+        self, name: str, errand: Callable[[Mapping[str, Any], str, Assurance], dict[str, Any]]
+    ) -> Callable[[_Channel | None, Mapping[str, Any]], dict[str, Any]]:
+        def answer(channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
+            if channel is None:
+                raise Forbidden(f"{name} is for channels' keys and customers.")
+            return {name: errand(given, channel.name, channel.highest_assurance)}
+
+        return answer
 
     def _who_am_i(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
         scopes = (

@@ -19,7 +19,7 @@ from steadylight_server.api.journeys import Journey, journey
 from steadylight_server.api.scalars import ContextDocument, written
 from steadylight_server.context.models import Context as Known
 from steadylight_server.identity.models import Identifier as Asserted
-from steadylight_server.journeys.models import properties_shown
+from steadylight_server.journeys.models import Listed, properties_shown
 from steadylight_server.timeline.models import Action as Fact
 from steadylight_server.timeline.models import Contact as Visit
 
@@ -139,8 +139,31 @@ def document(known: Known) -> dict[str, Any]:
         "claims": [_asserted(one) for one in known.claims],
         "actions": [_action(fact) for fact in known.actions],
         "contacts": [_contact(visit) for visit in known.contacts],
+        "journeys": [_journey(one) for one in known.journeys],
         "at": written(known.at),
         "token": known.token,
+    }
+
+
+def _journey(one: Listed) -> dict[str, Any]:
+    journey = one.journey
+    optional = {
+        "key": journey.key or None,
+        "step": journey.step,
+        "steps": list(journey.type.steps) or None,
+        "outcome": journey.outcome,
+        "reopened": journey.reopened or None,
+        "changed_at": journey.changed_at and written(journey.changed_at),
+        "changed_in": journey.changed_in,
+        "duplicate_of": one.duplicate_of and nodes.shown(nodes.JOURNEY, one.duplicate_of),
+    }
+    return {
+        "id": nodes.shown(nodes.JOURNEY, journey.id),
+        "type": journey.type.name,
+        "status": journey.status.value,
+        "started_at": written(journey.started_at),
+        "active_at": written(journey.active_at),
+        **{name: value for name, value in optional.items() if value is not None},
     }
 
 

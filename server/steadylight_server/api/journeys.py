@@ -267,6 +267,7 @@ class SetJourneyStatusInput:
 @strawberry.type(description="The journey, new or picked up.")
 class StartJourneyPayload:
     journey: Journey = strawberry.field(description="As it is now.")
+    answers: list[Answer] = strawberry.field(description="What is known in it to the channel that asks, by question.")
     resumed: bool = strawberry.field(description="Whether it had begun before.")
     token: str | None = strawberry.field(description=_TOKEN)
 
@@ -316,6 +317,7 @@ class JourneyMutations:
         done = await info.context.services.errands.start(viewer(info), _asker(input), input.type, input.key)
         return StartJourneyPayload(
             journey=await _shown(info, done.result.journey, done.result.assurance),
+            answers=[answer(said) for said in done.result.answers],
             resumed=done.result.resumed,
             token=done.token,
         )

@@ -108,7 +108,7 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     READ_IN_BULK: _fields("Query", "contextDocument"),
     RECORD: [
         *_fields("Mutation", "recordAction startJourney askQuestion answerQuestion advanceJourney setJourneyStatus"),
-        *_fields("StartJourneyPayload", "journey resumed token"),
+        *_fields("StartJourneyPayload", "journey answers resumed token"),
         *_fields("AskQuestionPayload", "question answer use again token"),
         *_fields("AnswerQuestionPayload", "journey token"),
         *_fields("AdvanceJourneyPayload", "journey isDone token"),

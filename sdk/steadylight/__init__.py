@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Identifier,
         JourneyState,
         PastContact,
+        Question,
         Subject,
         Verdicts,
     )
@@ -79,6 +80,7 @@ __all__ = [
     "Options",
     "PastContact",
     "ProtocolError",
+    "Question",
     "RateLimited",
     "Stats",
     "SteadylightError",
@@ -109,6 +111,7 @@ _HOMES = {
         "Identifier",
         "JourneyState",
         "PastContact",
+        "Question",
         "Subject",
         "Verdicts",
     ),

@@ -47,7 +47,7 @@ class Errands:
         else:
             at = rfc3339(self._now())
             journey = {"id": f"jrn_{uuid.uuid4().hex}", "type": type, "key": key, "status": "OPEN", "step": None}
-            journey |= {"steps": [], "outcome": None, "reopened": 0, "startedAt": at, "activeAt": at}
+            journey |= {"steps": [], "questions": [], "outcome": None, "reopened": 0, "startedAt": at, "activeAt": at}
             self._all[journey["id"]] = {**journey, "changedAt": None, "changedIn": None}
             self._homes[journey["id"]] = seen.home
             self._done[journey["id"]] = {operation}
@@ -64,10 +64,10 @@ class Errands:
         question, here = str(given.get("question", "")), (channel, given.get("contact"))
         if not 0 < len(question) <= 100:
             raise Invalid("question: 1 to 100 characters.")
-        told = [one for one in self._told(journey, family) if one.properties.get("question") == question]
-        answer = self._answer([one for one in told if one.type == "journey.answered"])
-        asked = next((one for one in told if one.type == "journey.asked"), None)
-        again = "NOT_RECORDED" if answer is None and asked and (asked.channel, asked.contact) != here else None
+        told = list(self._told(journey, family))
+        mine = [one for one in told if one.properties.get("question") == question]
+        answer = self._answer([one for one in mine if one.type == "journey.answered"])
+        again = "NOT_RECORDED" if answer is None and _is_passed_over(mine, told, here) else None
         about: dict[str, Any] = {"question": question, "known": answer is not None}
         about |= {"use": "USE"} if answer else {}
         self._tell("journey.asked", given, channel, cap, journey, {**about, **({"again": again} if again else {})})
@@ -216,6 +216,18 @@ class Errands:
             "contact": last.contact or None,
             "assurance": self._memory.assurance(last.id),
         }
+
+
+def _is_passed_over(
+    mine: Sequence[RecordedAction], told: Sequence[RecordedAction], here: tuple[str, str | None]
+) -> bool:
+    """Whether the conversation went on where the question was first asked, if that was elsewhere."""
+    if any(one.type == "journey.answered" for one in mine):
+        return False
+    for first in mine[:1]:
+        place, after = (first.channel, first.contact), told[told.index(first) + 1 :]
+        return place != here and any((one.channel, one.contact) == place and one not in mine for one in after)
+    return False
 
 
 def _is_open(journey: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from ._errors import (
     Unavailable,
     Unreachable,
 )
-from ._models import Answer, Asked, JourneyState
+from ._models import Answer, Asked, JourneyState, Question
 from ._options import Options
 from ._protocol import Flush, Request, Sleep, asking
 from ._recorder import Recorder
@@ -82,6 +82,11 @@ class Errand:
     def state(self) -> JourneyState:
         """All that the server said last."""
         return self._state
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What it asks, in order, as the blueprint declares it."""
+        return self._state.questions
 
     @property
     def resumed(self) -> bool:

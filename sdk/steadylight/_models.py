@@ -93,6 +93,18 @@ class Asked(_Model):
     stale: bool = False
 
 
+class Question(_Model):
+    """What a journey asks, as the blueprint declares it."""
+
+    name: str
+    #: How it is put to the customer.
+    label: str | None = None
+    #: What an answer is; None for anything.
+    form: Literal["TEXT", "NUMBER", "BOOLEAN", "DATE"] | None = None
+    #: The answers there are; empty for any.
+    choices: tuple[str, ...] = ()
+
+
 class JourneyState(_Model):
     """Where one of a customer's journeys stands."""
 
@@ -106,6 +118,8 @@ class JourneyState(_Model):
     step: str | None = None
     #: In the usual order; empty for a type that no blueprint declares.
     steps: tuple[str, ...] = ()
+    #: What it asks, in order; empty for a type that no blueprint declares, and in a context.
+    questions: tuple[Question, ...] = ()
     outcome: str | None = None
     reopened: int = 0
     started_at: UtcDatetime

@@ -50,6 +50,12 @@ _JOURNEY = """\
       activeAt
       changedAt
       changedIn
+      questions {
+        name
+        label
+        form
+        choices
+      }
     }
 """
 

@@ -42,12 +42,15 @@ async def test_what_was_left_in_one_channel_is_picked_up_in_another_and_nobody_a
     assert not there.stale
 
 
-async def test_a_question_that_was_asked_and_never_answered_was_not_recorded(house: House, name: str) -> None:
+async def test_what_was_asked_and_passed_over_was_not_recorded_and_what_was_asked_last_was_left(
+    house: House, name: str
+) -> None:
     first, second = await begun(house.connect("web"), name, "w"), await begun(house.connect("sms"), name, "s")
-    await ask(first, "postcode")
+    for question in ("postcode", "speed"):
+        await ask(first, question)
 
     assert (await ask(first, "postcode")).again is None
-    assert (await ask(second, "postcode")).again == "NOT_RECORDED"
+    assert [(await ask(second, question)).again for question in ("postcode", "speed")] == ["NOT_RECORDED", None]
 
 
 async def test_an_answer_is_taken_back(house: House, name: str) -> None:

@@ -162,7 +162,7 @@ _shown(
     "AskedAgain",
     "Why a customer had to be asked what they had been asked before.",
     {
-        Again.NOT_RECORDED: "It was asked, and no answer was recorded.",
+        Again.NOT_RECORDED: "It was asked, the conversation went on, and no answer was recorded.",
         Again.NOT_FETCHED: "The channel asked the customer without asking Steadylight.",
         Again.FETCHED_NOT_SHOWN: "The channel was told the answer, and asked all the same.",
         Again.STALE: "The answer is older than it may be.",

@@ -29,12 +29,30 @@ _Place = tuple[UUID, str, str]  # profile, journey, question
 
 @dataclass(frozen=True)
 class Register:
-    """What is known of one question in one journey: the latest answer, and in which contact it was first asked."""
+    """What is known of one question in one journey: the latest answer, and where it was first asked.
+
+    The orders sort as the timeline does; empty for what never was.
+    """
 
     question: str
     journey: str
-    said: Answer | None
-    asked_in: tuple[str, str | None] | None
+    said: Answer | None = None
+    said_order: bytes = b""
+    asked_in: tuple[str, str | None] | None = None
+    asked_order: bytes = b""
+
+    def is_passed_over(self, registers: Iterable["Register"]) -> bool:
+        """Whether the conversation went on where it was first asked: then the customer said something to it."""
+        return any(
+            (other.asked_in == self.asked_in and other.asked_order > self.asked_order)
+            or (
+                other.said is not None
+                and (other.said.channel, other.said.contact) == self.asked_in
+                and other.said_order > self.asked_order
+            )
+            for other in registers
+            if other.question != self.question
+        )
 
 
 class AnswerStore(Store):
@@ -68,11 +86,9 @@ class AnswerStore(Store):
         if there:
             await self._answers.bulk_write([_change(*places[index]) for index in there])
 
-    async def of(self, profile_ids: Collection[UUID], question: str | None = None) -> list[Register]:
-        """What is known of these profiles, or of one question of theirs."""
-        query: Document = {"profile_id": {"$in": list(profile_ids)}}
-        if question is not None:
-            query["question"] = question
+    async def of(self, profile_ids: Collection[UUID]) -> list[Register]:
+        """What these profiles were asked and said."""
+        query = {"profile_id": {"$in": list(profile_ids)}}
         return [_register(one) for one in await self._answers.find(query, limit=MOST_READ)]
 
 
@@ -133,5 +149,11 @@ def _register(found: Mapping[str, Any]) -> Register:
             action_id=said["action_id"],
             journey=found["journey"],
         )
-    asked_in = (asked["channel"], asked["contact"]) if asked else None
-    return Register(found["question"], found["journey"], answer, asked_in)
+    return Register(
+        found["question"],
+        found["journey"],
+        answer,
+        said["order"] if said else b"",
+        (asked["channel"], asked["contact"]) if asked else None,
+        asked["order"] if asked else b"",
+    )

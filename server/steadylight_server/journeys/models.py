@@ -64,7 +64,7 @@ class Reuse(StrEnum):
 class Again(StrEnum):
     """Why a customer had to be asked what they had been asked before."""
 
-    NOT_RECORDED = "NOT_RECORDED"  # it was asked, and no answer was recorded
+    NOT_RECORDED = "NOT_RECORDED"  # it was asked, the conversation went on, and no answer was recorded
     NOT_FETCHED = "NOT_FETCHED"  # the channel did not ask Steadylight
     FETCHED_NOT_SHOWN = "FETCHED_NOT_SHOWN"  # the channel knew, and asked all the same
     STALE = "STALE"  # the answer is older than it may be

@@ -158,7 +158,7 @@ class JourneyService:
         _check_name(question)
         journey, customer = await self.mine(deed, id)
         rules = journey.type.question(question)
-        registers = await self._answers.of(customer.profile_ids, question)
+        registers = await self._answers.of(customer.profile_ids)
         others = await self._others(journey, customer, registers)
         known = _known(rules, _told(journey, registers, rules, others), deed)
         return known, deed._replace(type=ASKED, journey=named(journey), properties=told(known))
@@ -170,8 +170,7 @@ class JourneyService:
         found: list[Answer] = []
         for name in sorted({one.question for one in registers}):
             rules = journey.type.question(name)
-            mine = [one for one in registers if one.question == name]
-            said = _latest(_told(journey, mine, rules, others), rules)
+            said = _latest(_told(journey, registers, rules, others), rules)
             is_told = rules.sensitivity is not Sensitivity.SECRET and assurance >= rules.assurance
             if said is not None and is_told:
                 found.append(said)
@@ -396,17 +395,20 @@ def _due(type: JourneyType, active_at: datetime, *, has_stalled: bool) -> dateti
 def _told(
     journey: Journey, registers: Iterable[Register], question: Question, others: Collection[str]
 ) -> list[Register]:
-    """The registers that count for a question of this journey."""
+    """The registers that count for a question of this journey; those of other questions, too."""
     own = {named(journey), *others}
     return [one for one in registers if question.is_shared or one.journey in own]
 
 
 def _latest(registers: Iterable[Register], question: Question) -> Answer | None:
-    """The latest answer that will do."""
+    """The latest answer to the question that will do."""
     said = [
         one.said
         for one in registers
-        if one.said is not None and one.said.value is not None and question.fault(one.said.value) is None
+        if one.question == question.name
+        and one.said is not None
+        and one.said.value is not None
+        and question.fault(one.said.value) is None
     ]
     return max(said, key=lambda answer: (answer.at, answer.action_id), default=None)
 
@@ -416,8 +418,9 @@ def _known(question: Question, registers: Sequence[Register], deed: Action) -> K
     here = (deed.channel, deed.contact)
     said = _latest(registers, question)
     if said is None:
-        asked = any(one.asked_in is not None and one.asked_in != here for one in registers)
-        return Known(question, again=Again.NOT_RECORDED if asked else None)
+        before = [one for one in registers if one.question == question.name and one.asked_in not in (None, here)]
+        lost = any(one.said is None and one.is_passed_over(registers) for one in before)
+        return Known(question, again=Again.NOT_RECORDED if lost else None)
     if deed.contact is not None and (said.channel, said.contact) == here:
         return Known(question, said, Reuse.USE)
     if why := worthless(question, said, deed):

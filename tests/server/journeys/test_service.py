@@ -368,9 +368,12 @@ async def test_not_recorded(house: Slices) -> None:
     who = somebody()
     journey = (await start(house, who)).journey
     await ask(house, who, journey, "postcode")  # the customer said it, and the channel forgot
+    await ask(house, who, journey, "speed")  # and went on; then the customer left
 
-    assert (await ask(house, who, journey, "postcode", SMS, "sms-1")).again is Again.NOT_RECORDED
-    assert await causes(house, journey) == [("postcode", "web", None), ("postcode", "sms", Again.NOT_RECORDED)]
+    again = [(await ask(house, who, journey, name, SMS, "sms-1")).again for name in ("postcode", "speed")]
+
+    assert again == [Again.NOT_RECORDED, None]
+    assert (await causes(house, journey))[2:] == [("postcode", "sms", Again.NOT_RECORDED), ("speed", "sms", None)]
 
 
 async def test_stale(house: Slices) -> None:

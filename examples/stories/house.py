@@ -27,6 +27,7 @@ class House:
     origin: str
     #: By file.
     running: dict[str, App] = field(default_factory=dict)
+    environments: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def spool(self) -> Path:
@@ -37,8 +38,14 @@ class House:
         """A channel app that serves, with a key of its own; the one that runs already, if another story started it."""
         if file not in self.running:
             environment = self._environment(channel, kind)
+            self.environments[file] = environment
             self.running[file] = self.stage.start(name, sys.executable, HERE / file, "--port", "0", **environment)
         return self.running[file]
+
+    def start_again(self, name: str, file: str, *arguments: str) -> App:
+        """The channel app that runs already once more, beside it, with the same key and other arguments."""
+        environment = self.environments[file]
+        return self.stage.start(name, sys.executable, HERE / file, "--port", "0", *arguments, **environment)
 
     def screen(self, name: str, file: str, channel: str, kind: str, *arguments: str) -> str:
         """Runs a channel app that shows one screen and ends. What is on the screen."""

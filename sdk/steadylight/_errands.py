@@ -224,8 +224,15 @@ def _is_passed_over(
     """Whether the conversation went on where the question was first asked, if that was elsewhere."""
     if any(one.type == "journey.answered" for one in mine):
         return False
+    seen: set[str] = set()
+    steps = []  # answers, and each question the first time
+    for one in told:
+        question = str(one.properties.get("question"))
+        if one.type == "journey.answered" or question not in seen:
+            steps.append(one)
+        seen.add(question)
     for first in mine[:1]:
-        place, after = (first.channel, first.contact), told[told.index(first) + 1 :]
+        place, after = (first.channel, first.contact), steps[steps.index(first) + 1 :]
         return place != here and any((one.channel, one.contact) == place and one not in mine for one in after)
     return False
 

@@ -161,13 +161,13 @@ class Journey(nodes.Node):
 
 def journey(info: Info, listed: Listed, person: Person, assurance: Assurance = Assurance.CLAIMED) -> Journey:
     """A journey as the graph shows it to somebody who is so sure of who the customer is."""
-    role = viewer(info).role
-    sure = {Role.CUSTOMER: Assurance.LOGIN, Role.AGENT: Assurance.IN_PERSON, Role.ADMIN: Assurance.IN_PERSON}
+    who = viewer(info)
+    proven = Assurance.LOGIN if who.customer else assurance
     return Journey(
         id=nodes.shown(nodes.JOURNEY, listed.journey.id),
         listed=listed,
         person=person,
-        assurance=max(assurance, sure.get(role, Assurance.CLAIMED)),
+        assurance=Assurance.IN_PERSON if who.role in (Role.AGENT, Role.ADMIN) else max(assurance, proven),
     )
 
 
@@ -384,13 +384,13 @@ async def found(info: Info, id: UUID) -> Journey:
     errand = await services.journeys.one(id)
     person = await services.identity.customer(errand.profile_id)
     await admission.admit(info, person)
-    listed = {one.journey.id: one for one in await services.journeys.of(person.profile_ids)}
-    return journey(info, listed.get(id, Listed(errand)), person)
+    return journey(info, await services.journeys.beside(errand, person), person)
 
 
 async def _shown(info: Info, errand: Errand, assurance: Assurance) -> Journey:
-    person = await info.context.services.identity.customer(errand.profile_id)
-    return journey(info, Listed(errand), person, assurance)
+    journeys = info.context.services.journeys
+    person = await journeys.whose(errand.profile_id, assurance)
+    return journey(info, await journeys.beside(errand, person), person, assurance)
 
 
 def _asker(input: _Asking) -> Asker:

@@ -49,6 +49,7 @@ PREFIX = "jrn_"
 MOST_JOURNEYS = 20
 MOST_NAME = 50
 MOST_KEY = 200
+MOST_OUTCOME = 100
 # Seconds after which somebody else records what whoever changed a journey left.
 LEFT_AFTER = timedelta(seconds=10)
 # Due journeys, and unrecorded ones, that are looked at in one go.
@@ -87,7 +88,7 @@ class JourneyService:
             raise Invalid(f"type: 1 to {MOST_NAME} characters; key: at most {MOST_KEY}.")
         rules = self.types.of(type)
         _admit(rules, deed)
-        customer = await self._identity.customer(deed.profile_id)
+        customer = await self.whose(deed.profile_id, deed.assurance)
         found = _open(await self._store.same(customer.profile_ids, type, key))
         is_new = False
         if found is None:
@@ -101,7 +102,7 @@ class JourneyService:
         """The journey, and whether it is new: nobody else makes or merges for this customer meanwhile."""
 
         async def work() -> tuple[Journey, bool]:
-            customer = await self._identity.hold(deed.profile_id)
+            customer = _seen(await self._identity.hold(deed.profile_id), deed.profile_id, deed.assurance)
             found = _open(await self._store.same(customer.profile_ids, rules.name, key))
             if found is not None:
                 return found, False
@@ -129,11 +130,15 @@ class JourneyService:
         journey = await self._store.one(id)
         if journey is None:
             raise NotFound(_NOBODY)
-        customer = await self._identity.customer(deed.profile_id)
+        customer = await self.whose(deed.profile_id, deed.assurance)
         if journey.profile_id not in customer.profile_ids:
             raise NotFound(_NOBODY)
         _admit(journey.type, deed)
         return journey, customer
+
+    async def whose(self, profile_id: UUID, assurance: Assurance) -> Customer:
+        """The customer that a profile is part of; to somebody who has proven nothing, that profile alone."""
+        return _seen(await self._identity.customer(profile_id), profile_id, assurance)
 
     async def one(self, id: UUID) -> Journey:
         """Raises NotFound."""
@@ -144,6 +149,12 @@ class JourneyService:
     async def of(self, profile_ids: Collection[UUID], limit: int = MOST_JOURNEYS) -> list[Listed]:
         """The journeys of a customer: open ones first, then the latest; each with the one that took its place."""
         return listed(await self._store.of(profile_ids, limit))
+
+    async def beside(self, journey: Journey, customer: Customer) -> Listed:
+        """A journey as it is listed, however many others the customer has."""
+        same = await self._store.same(customer.profile_ids, journey.type.name, journey.key)
+        others = [one for one in same if one.id != journey.id]
+        return listed([journey, *others])[0]
 
     def pipelines(self, profile_ids: Collection[UUID]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """What `of` looks for, by collection, for whoever asks for more than that in one round trip."""
@@ -214,8 +225,10 @@ class JourneyService:
     async def become(self, deed: Action, id: UUID, status: Status, outcome: str | None) -> tuple[Change, Action]:
         """Ends the journey, lets it wait, or opens it again, unless somebody ended it first; then nothing changes.
 
-        Raises as `mine`, Conflict where another of its type and key is open by now.
+        Raises as `mine`, Invalid, Conflict where another of its type and key is open by now.
         """
+        if outcome is not None and len(outcome) > MOST_OUTCOME:
+            raise Invalid(f"outcome: at most {MOST_OUTCOME} characters.")
         journey, _ = await self.mine(deed, id)
         deed = deed._replace(
             type=CHANGED,
@@ -364,6 +377,11 @@ def read(name: str) -> UUID | None:
         return UUID(hex=name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
     except ValueError:
         return None
+
+
+def _seen(customer: Customer, profile_id: UUID, assurance: Assurance) -> Customer:
+    # A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
+    return customer if assurance > Assurance.CLAIMED else customer.alone(profile_id)
 
 
 def _open(journeys: Iterable[Journey]) -> Journey | None:

@@ -343,7 +343,7 @@ def documents(scene: Scene) -> Documents:
             f"{name}.agent": lambda: "Ann",
         }
     always = {one for one in values if one.endswith("Input.identifiers")}
-    always |= {"Customer.actions(order:)", "AnswerQuestionInput.contact"}
+    always |= {"Customer.actions(order:)", "AnswerQuestionInput.contact", "AnswerQuestionInput.value"}
     beside = {
         "Context": "customer { id }",
         "RecordActionPayload": "verdict { verdict }",

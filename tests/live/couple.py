@@ -354,6 +354,7 @@ def pools(me: Person, other: Person) -> Pools:
         "RecordActionInput.journey": one_of(f"journey {me.hidden}"),
         **{f"{deed}Input.{name}": pool for deed in deeds for name, pool in journeys.items()},
         "StartJourneyInput.type": one_of(*["move"] * 4, ""),
+        "AnswerQuestionInput.value": one_of({"said": me.hidden}, None),
         "StartJourneyInput.key": one_of("", f"order-{me.hidden}"),
         "AdvanceJourneyInput.step": one_of(f"step-{me.hidden}"),
         "ActionFilter.channel": one_of("web", "desk", "nonsense"),

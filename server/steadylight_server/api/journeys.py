@@ -12,6 +12,7 @@ from steadylight_server.api.actions import IdentifierInput
 from steadylight_server.api.enums import Again, AnswerForm, AnswerUse, Assurance, JourneyCategory, JourneyStatus
 from steadylight_server.api.info import Info, operation, viewer
 from steadylight_server.api.scalars import Json
+from steadylight_server.core.errors import Invalid
 from steadylight_server.identity.models import Customer as Person
 from steadylight_server.journeys.models import Answer as Said
 from steadylight_server.journeys.models import Ask as Asked
@@ -234,7 +235,10 @@ class AnswerQuestionInput:
     operation_id: strawberry.ID = strawberry.field(description=_ID)
     journey: strawberry.ID = strawberry.field(description="In which journey.")
     question: str = strawberry.field(description="Which question, by name.")
-    value: Json = strawberry.field(description="What they said; null takes an answer back. At most 32,768 bytes.")
+    value: Json | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What they said; null takes an answer back, and must be said. At most 32,768 bytes.",
+    )
     identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
     contact: str | None = strawberry.field(default=None, description=_CONTACT)
     agent: str | None = strawberry.field(default=None, description=_AGENT)
@@ -342,6 +346,8 @@ class JourneyMutations:
     async def answer_question(
         self, info: Info, input: Annotated[AnswerQuestionInput, strawberry.argument(description="What, and who.")]
     ) -> AnswerQuestionPayload:
+        if input.value is strawberry.UNSET:
+            raise Invalid("value: what they said, or null to take an answer back.")
         done = await info.context.services.errands.answer(
             viewer(info), _asker(input), _read(input.journey), input.question, input.value
         )

@@ -5,6 +5,7 @@ so; `unrecorded` gives those of callers that died.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -14,7 +15,7 @@ from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Conflict, Forbidden, Invalid, NotFound
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.paging import MAX_PAGE, Window
-from steadylight_server.identity.models import Customer
+from steadylight_server.identity.models import Customer, Profile
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.journeys.answers import AnswerStore, Register
 from steadylight_server.journeys.asks import asks, told, worthless
@@ -90,6 +91,8 @@ class JourneyService:
         _admit(rules, deed)
         customer = await self.whose(deed.profile_id, deed.assurance)
         found = _open(await self._store.same(customer.profile_ids, type, key))
+        if found is None and (unknown := await self._before(deed)):
+            found = _open(await self._store.same([profile.id for profile in unknown], type, key))
         is_new = False
         if found is None:
             found, is_new = await self._made(deed, rules, key)
@@ -132,6 +135,8 @@ class JourneyService:
             raise NotFound(_NOBODY)
         customer = await self.whose(deed.profile_id, deed.assurance)
         if journey.profile_id not in customer.profile_ids:
+            customer = replace(customer, profiles=[*customer.profiles, *await self._before(deed)])
+        if journey.profile_id not in customer.profile_ids:
             raise NotFound(_NOBODY)
         _admit(journey.type, deed)
         return journey, customer
@@ -139,6 +144,12 @@ class JourneyService:
     async def whose(self, profile_id: UUID, assurance: Assurance) -> Customer:
         """The customer that a profile is part of; to somebody who has proven nothing, that profile alone."""
         return _seen(await self._identity.customer(profile_id), profile_id, assurance)
+
+    async def _before(self, deed: Action) -> list[Profile]:
+        """Of whoever did the deed before it was known who they are: theirs, by the rules, once the deed is recorded."""
+        if deed.assurance is Assurance.CLAIMED:
+            return []
+        return await self._identity.unclaimed(deed.identifiers, channel=deed.channel, contact=deed.contact)
 
     async def one(self, id: UUID) -> Journey:
         """Raises NotFound."""

@@ -309,6 +309,26 @@ async def test_what_somebody_unknown_began_goes_on_when_it_is_clear_who_they_are
     assert [one.value for one in found.answers] == ["SW1A 1AA"]
 
 
+async def test_what_somebody_unknown_began_goes_on_with_the_first_thing_they_do_known(house: Slices) -> None:
+    who, keys = somebody(), [uuid4().hex for _ in range(3)]
+    begun = [(await start(house, login(key, "CLAIMED"), key=key, contact=key)).journey for key in keys]
+    for key, journey in zip(keys, begun, strict=True):
+        await answer(house, login(key, "CLAIMED"), journey, "postcode", "SW1A 1AA", contact=key)
+
+    found = await start(house, who, key=keys[0], contact=keys[0])
+    known = await ask(house, who, begun[1], "postcode", contact=keys[1])
+    with pytest.raises(NotFound):
+        await ask(house, who, begun[2], "postcode", contact="elsewhere")
+
+    assert (found.resumed, found.journey.id) == (True, begun[0].id)
+    assert [one.value for one in found.answers] == ["SW1A 1AA"]
+    assert known.answer is not None
+    customer = await house.identity.customer(begun[0].profile_id)
+    assert {begun[0].profile_id, begun[1].profile_id} < set(customer.profile_ids)
+    with pytest.raises(NotFound):  # it is theirs by now
+        await ask(house, somebody(), begun[0], "postcode", contact=keys[0])
+
+
 @pytest.mark.parametrize("value", [None, "x" * 33_000])
 async def test_an_answer_can_be_taken_back_and_has_a_bound(house: Slices, value: object) -> None:
     who = somebody()

@@ -184,9 +184,9 @@ class Ingest:
     async def _project(self, actions: Sequence[Action]) -> list[Action]:
         """Brings everything that is made from actions up to these; again is harmless. The first of each new type."""
         fresh = await self._timeline.project(actions)
-        await self._journeys.project(actions)
         await self._identity.prove([one for action in actions for one in self._evidence(action)])
         await self._personas.join(actions)
+        await self._journeys.project(actions)  # which asks who is one customer
         return fresh
 
     def _evidence(self, action: Action) -> Sequence[Evidence]:

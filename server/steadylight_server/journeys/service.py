@@ -348,12 +348,20 @@ class JourneyService:
         if not any(action.journey for action in actions):
             return
         await self._answers.project(actions)
+        about = [(id, one) for one in actions if one.actor != Actor.SYSTEM and (id := read(one.journey or ""))]
+        if not about:
+            return
+        owners = await self._store.owners({id for id, _ in about})
         times: dict[UUID, datetime] = {}
-        for action in actions:
-            if action.actor != Actor.SYSTEM and (id := read(action.journey or "")) is not None:
+        for id, action in about:
+            # Whoever names another's journey does nothing about it.
+            if id in owners and await self._is_one(owners[id], action.profile_id):
                 times[id] = max(action.at, times.get(id, action.at))
         if times:
             await self._store.touch(times)
+
+    async def _is_one(self, owner: UUID, profile_id: UUID) -> bool:
+        return owner == profile_id or owner in (await self._identity.customer(profile_id)).profile_ids
 
     async def asks(self, journey: Journey, customer: Customer) -> list[Ask]:
         """Each time that a question of the journey came up, the oldest first, and why it was asked again."""

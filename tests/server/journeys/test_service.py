@@ -580,6 +580,18 @@ async def test_whoever_does_something_about_it_puts_it_off(stalling: Slices) -> 
     assert (await told_of(stalling, journey))[-1] == "journey.stalled"
 
 
+async def test_a_stranger_who_names_it_does_not_put_it_off(stalling: Slices) -> None:
+    who, key = somebody(), uuid4().hex
+    journey = (await start(stalling, login(key, "CLAIMED"), contact=key)).journey
+    await stalling.ingest.record(WEB, batch(action(somebody(), journey=named(journey))))
+    before = (await stalling.journeys.one(journey.id)).active_at
+
+    await ask(stalling, who, journey, "postcode", contact=key)  # by who was unknown until then
+
+    assert before == journey.active_at
+    assert (await stalling.journeys.one(journey.id)).active_at > before
+
+
 async def test_what_waits_or_has_ended_does_not_stall(stalling: Slices) -> None:
     who = somebody()
     waiting = (await start(stalling, who)).journey

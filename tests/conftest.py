@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -110,15 +111,21 @@ def _forget_the_journal(mongod: EmbeddedDatabase) -> None:
 
 
 class LiveServer:
-    """The real application under uvicorn, in a thread of this process, on a database of its own."""
+    """The real application under uvicorn, in a thread of this process, on a database of its own.
 
-    def __init__(self, settings: Settings) -> None:
+    `blueprint` is in force when it starts.
+    """
+
+    def __init__(self, settings: Settings, *, blueprint: str | None = None) -> None:
         assert settings.mongodb_uri is not None
         self.settings = settings
         self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
             settings.mongodb_uri, tz_aware=True, uuidRepresentation="standard"
         )
         self.database = self.client[settings.database]
+        if blueprint is not None:
+            applied = {"text": blueprint, "applied_at": datetime.now(UTC), "by": BY}
+            self.database["blueprints"].insert_one({"_id": 1, **applied})
         app = create_app(settings)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)

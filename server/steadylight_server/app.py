@@ -143,7 +143,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
-        errands = JourneyOperations(database, identity, journeys, ingest)
+        errands = JourneyOperations(database, journeys, ingest)
         watch = Watch(stores.blueprints, identity.kinds, journeys.types, gate.forget_channels)
         async with (
             watching(watch),

@@ -6,7 +6,7 @@ and is held against what the server really answers by `test_permissions.py`.
     Y   yes, and what comes is the first customer's, or about nobody
     S   yes, but what comes, or is recorded, is the asker's own customer's: not the first one's
     -   yes, but there is nothing to tell
-    R   the action gets the verdict REFUSED
+    R   the action gets the verdict REFUSED; where there are no verdicts, INVALID
     N   NOT_FOUND
     F   FORBIDDEN
     U   UNAUTHENTICATED
@@ -53,6 +53,16 @@ Mutation.recordActions                 U YYFYYS FF FFFF FF FF UUU
 Mutation.recordActions(input:)         U YYFYYS FF FFFF FF FF UUU
 Mutation.recordAction                  U YYFYYS YS FFFF FF FF UUU
 Mutation.recordAction(input:)          U YYFYYS YS FFFF FF FF UUU
+Mutation.startJourney                  U YFFYYS YS FFFF FF FF UUU
+Mutation.startJourney(input:)          U YFFYYS YS FFFF FF FF UUU
+Mutation.askQuestion                   U YFFYYN YN FFFF FF FF UUU
+Mutation.askQuestion(input:)           U YFFYYN YN FFFF FF FF UUU
+Mutation.answerQuestion                U YFFYYN YN FFFF FF FF UUU
+Mutation.answerQuestion(input:)        U YFFYYN YN FFFF FF FF UUU
+Mutation.advanceJourney                U YFFYYN YN FFFF FF FF UUU
+Mutation.advanceJourney(input:)        U YFFYYN YN FFFF FF FF UUU
+Mutation.setJourneyStatus              U YFFYYN YN FFFF FF FF UUU
+Mutation.setJourneyStatus(input:)      U YFFYYN YN FFFF FF FF UUU
 Mutation.registerChannel               U FFFFFF FF FFFF YY FY UUU
 Mutation.registerChannel(input:)       U FFFFFF FF FFFF YY FY UUU
 Mutation.mergeCustomers                U FFFFFF FF FFFF YY FY UUU
@@ -86,6 +96,7 @@ Customer.isKnown                       U YFYYYN YN FFYY YY YY UUU
 Customer.since                         U YFYYYN YN FFYY YY YY UUU
 Customer.links                         U FFFFFF FF FFYY YY YY UUU
 Customer.traits                        U YFYYYN FF FFYY YY YY UUU
+Customer.journeys                      U YFYYYN YN FFYY YY YY UUU
 Customer.actions                       U YFYYYN YN FFYY YY YY UUU
 Customer.actions(filter:)              U YFYYYN YN FFYY YY YY UUU
 Customer.actions(order:)               U YFYYYN YN FFYY YY YY UUU
@@ -153,6 +164,7 @@ Context.assurance                      U YFYYYS YS FFYY YY YY UUU
 Context.claims                         U YFYYYS YS FFYY YY YY UUU
 Context.actions                        U YFYYYS YS FFYY YY YY UUU
 Context.contacts                       U YFYYYS YS FFYY YY YY UUU
+Context.journeys                       U YFYYYS YS FFYY YY YY UUU
 Context.at                             U YFYYYS YS FFYY YY YY UUU
 Context.token                          U YFYYYS YS FFYY YY YY UUU
 
@@ -167,6 +179,49 @@ Contact.key                            U YFYYYS YS FFYY YY YY UUU
 Contact.firstAt                        U YFYYYS YS FFYY YY YY UUU
 Contact.lastAt                         U YFYYYS YS FFYY YY YY UUU
 Contact.outcome                        U YFYYYS YS FFYY YY YY UUU
+
+Journey.id                             U YFYYYN YN FFYY YY YY UUU
+Journey.type                           U YFYYYN YN FFYY YY YY UUU
+Journey.label                          U YFYYYN YN FFYY YY YY UUU
+Journey.category                       U YFYYYN YN FFYY YY YY UUU
+Journey.version                        U YFYYYN YN FFYY YY YY UUU
+Journey.key                            U YFYYYN YN FFYY YY YY UUU
+Journey.status                         U YFYYYN YN FFYY YY YY UUU
+Journey.outcome                        U YFYYYN YN FFYY YY YY UUU
+Journey.step                           U YFYYYN YN FFYY YY YY UUU
+Journey.steps                          U YFYYYN YN FFYY YY YY UUU
+Journey.startedAt                      U YFYYYN YN FFYY YY YY UUU
+Journey.startedIn                      U YFYYYN YN FFYY YY YY UUU
+Journey.activeAt                       U YFYYYN YN FFYY YY YY UUU
+Journey.changedAt                      U YFYYYN YN FFYY YY YY UUU
+Journey.changedIn                      U YFYYYN YN FFYY YY YY UUU
+Journey.reopened                       U YFYYYN YN FFYY YY YY UUU
+Journey.stalledAt                      U YFYYYN YN FFYY YY YY UUU
+Journey.duplicateOf                    U YFYYYN YN FFYY YY YY UUU
+Journey.questions                      U YFYYYN YN FFYY YY YY UUU
+Journey.answers                        U YFYYYN YN FFYY YY YY UUU
+Journey.asks                           U YFYYYN YN FFYY YY YY UUU
+
+Answer.question                        U YFYYYN YN FFYY YY YY UUU
+Answer.value                           U YFYYYN YN FFYY YY YY UUU
+Answer.at                              U YFYYYN YN FFYY YY YY UUU
+Answer.channel                         U YFYYYN YN FFYY YY YY UUU
+Answer.contact                         U YFYYYN YN FFYY YY YY UUU
+Answer.assurance                       U YFYYYN YN FFYY YY YY UUU
+Answer.actionId                        U YFYYYN YN FFYY YY YY UUU
+
+Question.name                          U YFYYYN YN FFYY YY YY UUU
+Question.label                         U YFYYYN YN FFYY YY YY UUU
+Question.form                          U YFYYYN YN FFYY YY YY UUU
+Question.pattern                       U YFYYYN YN FFYY YY YY UUU
+Question.choices                       U YFYYYN YN FFYY YY YY UUU
+
+Ask.question                           U YFYYYN YN FFYY YY YY UUU
+Ask.at                                 U YFYYYN YN FFYY YY YY UUU
+Ask.channel                            U YFYYYN YN FFYY YY YY UUU
+Ask.contact                            U YFYYYN YN FFYY YY YY UUU
+Ask.isKnown                            U YFYYYN YN FFYY YY YY UUU
+Ask.again                              U YFYYYN YN FFYY YY YY UUU
 
 RecordActionInput.id                   U YYFYYS YS FFFF FF FF UUU
 RecordActionInput.type                 U YYFYYS YS FFFF FF FF UUU
@@ -205,6 +260,65 @@ RecordActionsPayload.exceptions        U --F--- FF FFFF FF FF UUU
 RecordActionsPayload.warnings          U YYFYYS FF FFFF FF FF UUU
 RecordActionsPayload.verdicts          U YYFYYS FF FFFF FF FF UUU
 RecordActionsPayload.token             U YYFYYS FF FFFF FF FF UUU
+
+StartJourneyInput.operationId          U YFFYYS YS FFFF FF FF UUU
+StartJourneyInput.type                 U YFFYYS YS FFFF FF FF UUU
+StartJourneyInput.key                  U YFFYYS YS FFFF FF FF UUU
+StartJourneyInput.identifiers          U YFFYYS YS FFFF FF FF UUU
+StartJourneyInput.contact              U YFFYYS YS FFFF FF FF UUU
+StartJourneyInput.agent                U YFFYYS RR FFFF FF FF UUU
+
+StartJourneyPayload.journey            U YFFYYS YS FFFF FF FF UUU
+StartJourneyPayload.resumed            U YFFYYS YS FFFF FF FF UUU
+StartJourneyPayload.token              U YFFYYS YS FFFF FF FF UUU
+
+AskQuestionInput.operationId           U YFFYYN YN FFFF FF FF UUU
+AskQuestionInput.journey               U YFFYYN YN FFFF FF FF UUU
+AskQuestionInput.question              U YFFYYN YN FFFF FF FF UUU
+AskQuestionInput.identifiers           U YFFYYN YN FFFF FF FF UUU
+AskQuestionInput.contact               U YFFYYN YN FFFF FF FF UUU
+AskQuestionInput.agent                 U YFFYYN RR FFFF FF FF UUU
+
+AnswerQuestionInput.operationId        U YFFYYN YN FFFF FF FF UUU
+AnswerQuestionInput.journey            U YFFYYN YN FFFF FF FF UUU
+AnswerQuestionInput.question           U YFFYYN YN FFFF FF FF UUU
+AnswerQuestionInput.value              U YFFYYN YN FFFF FF FF UUU
+AnswerQuestionInput.identifiers        U YFFYYN YN FFFF FF FF UUU
+AnswerQuestionInput.contact            U YFFYYN YN FFFF FF FF UUU
+AnswerQuestionInput.agent              U YFFYYN RR FFFF FF FF UUU
+
+AdvanceJourneyInput.operationId        U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyInput.journey            U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyInput.step               U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyInput.cameFrom           U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyInput.identifiers        U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyInput.contact            U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyInput.agent              U YFFYYN RR FFFF FF FF UUU
+
+SetJourneyStatusInput.operationId      U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusInput.journey          U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusInput.status           U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusInput.outcome          U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusInput.identifiers      U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusInput.contact          U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusInput.agent            U YFFYYN RR FFFF FF FF UUU
+
+AskQuestionPayload.question            U YFFYYN YN FFFF FF FF UUU
+AskQuestionPayload.answer              U YFFYYN YN FFFF FF FF UUU
+AskQuestionPayload.use                 U YFFYYN YN FFFF FF FF UUU
+AskQuestionPayload.again               U -FF--N -N FFFF FF FF UUU
+AskQuestionPayload.token               U YFFYYN YN FFFF FF FF UUU
+
+AnswerQuestionPayload.journey          U YFFYYN YN FFFF FF FF UUU
+AnswerQuestionPayload.token            U YFFYYN YN FFFF FF FF UUU
+
+AdvanceJourneyPayload.journey          U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyPayload.isDone           U YFFYYN YN FFFF FF FF UUU
+AdvanceJourneyPayload.token            U YFFYYN YN FFFF FF FF UUU
+
+SetJourneyStatusPayload.journey        U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusPayload.isDone         U YFFYYN YN FFFF FF FF UUU
+SetJourneyStatusPayload.token          U YFFYYN YN FFFF FF FF UUU
 
 RegisterChannelInput.name              U FFFFFF FF FFFF YY FY UUU
 RegisterChannelInput.kind              U FFFFFF FF FFFF YY FY UUU

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,11 +35,29 @@ SCHEMA = build_schema((Path(__file__).parents[2] / "schema/schema.graphql").read
 ROWS = rows()
 FIRST, SECOND = f"first-{uuid4().hex[:8]}", f"second-{uuid4().hex[:8]}"
 COOKIE = "__Host-steadylight"
-LETTERS = {"NOT_FOUND": "N", "FORBIDDEN": "F", "UNAUTHENTICATED": "U"}
+LETTERS = {"NOT_FOUND": "N", "FORBIDDEN": "F", "UNAUTHENTICATED": "U", "INVALID": "R"}
 REFUSALS = "NFUR"
 # Written by asking, whatever is answered: the audit, the counts of the limits. A credential's `last_used_at` as well.
 BESIDES = {"audit", "audit_head", "rates"}
 RECORD = "mutation ($input: RecordActionsInput!) { recordActions(input: $input) { token verdicts } }"
+BLUEPRINT = """
+version: 1
+journeys:
+  move:
+    label: Moving house
+    steps: [where, when]
+    questions:
+      postcode: {label: "Which postcode?", form: TEXT, pattern: "[a-z0-9-]+"}
+      speed: {choices: [slow, fast]}
+"""
+# What is done about a journey, and what is left to see of it.
+DEEDS = {
+    "startJourney": "journey { id }",
+    "askQuestion": "token",
+    "answerQuestion": "token",
+    "advanceJourney": "isDone",
+    "setJourneyStatus": "isDone",
+}
 
 
 class Person:
@@ -59,7 +78,9 @@ class Person:
             action(login(name, "IN_PERSON"), contact=call, type="call.noted", actor="AGENT", agent=f"agent-{name}")
         ]
         self.ids = {f"act_{UUID(one['id']).hex}" for one in (*self.visited, *self.late, *self.called)}
+        self.number = {"kind": "customer-number", "value": f"number-{name}", "assurance": "OTP"}
         self.token = ""
+        self.journey = ""
 
     def learn(self, server: LiveServer, key: str, by: dict[str, Any]) -> None:
         """What the server calls them."""
@@ -68,6 +89,35 @@ class Person:
         self.id = told["customer"]
         self.ids |= {told["customer"], *(one["id"] for one in told["contacts"])}
         self.token = told["token"]
+
+    def wants(self, server: LiveServer, key: str) -> None:
+        """Journeys: one with a question that came up twice and one that was never answered, one that stalled, one that
+        has ended, and one that a merge will bring.
+        """
+
+        def do(deed: str, **input: Any) -> str:
+            given = {"operationId": str(uuid4()), "identifiers": [login(self.name)], **input}
+            given.setdefault("contact", f"visit-{self.name}")
+            self.ids.add(f"act_{UUID(given['operationId']).hex}")
+            mutation = (
+                f"mutation ($input: {deed[0].upper()}{deed[1:]}Input!) {{ {deed}(input: $input) {{ {DEEDS[deed]} }} }}"
+            )
+            told = server.graphql(mutation, {"input": given}, key)["data"][deed]
+            if "journey" not in told:
+                return ""
+            self.ids.add(told["journey"]["id"])
+            return str(told["journey"]["id"])
+
+        do("startJourney", type="move", identifiers=[self.number], contact=None)
+        self.journey = do("startJourney", type="move")
+        answer = {"journey": self.journey, "question": "postcode", "value": f"postcode-{self.name}"}
+        do("askQuestion", journey=self.journey, question="speed")
+        do("answerQuestion", **answer)
+        do("answerQuestion", **answer, contact=f"late-{self.name}")
+        ended = do("startJourney", type="move", key="ended")
+        do("setJourneyStatus", journey=ended, status="COMPLETED", outcome=f"outcome-{self.name}")
+        asleep = do("startJourney", type="move", key="asleep")
+        server.database.journeys.update_one({"_id": UUID(asleep[4:])}, {"$set": {"stalled_at": datetime.now(UTC)}})
 
 
 class Scene:
@@ -87,7 +137,8 @@ class Scene:
                 issuers=(*(kit.settings() for kit in self.kits.values()), self.kiosks.settings(kind="device")),
                 rate_per_credential="unlimited",
                 rate_per_customer="unlimited",
-            )
+            ),
+            blueprint=BLUEPRINT,
         )
         self.url = f"{self.server.url}/graphql"
         self.key = self.server.key("web")
@@ -98,8 +149,8 @@ class Scene:
             self.record(self.key, *person.late, sent_at="2026-11-22T00:00:01.000Z")
             self.record(self.desk, *person.called)
             person.learn(self.server, self.key, login(person.name))
-            number = {"kind": "customer-number", "value": f"number-{person.name}", "assurance": "OTP"}
-            self.record(self.desk, action(login(person.name), number))
+            person.wants(self.server, self.key)
+            self.record(self.desk, action(login(person.name), person.number))
         self.spare = iter(self._strangers(400))
         self._conflict()
         self.http = httpx.Client(timeout=20, verify=False)
@@ -271,11 +322,28 @@ def documents(scene: Scene) -> Documents:
         "ResolveConflictInput.link": lambda: scene.refused,
         "ResolveConflictInput.decision": lambda: "APART",
         "ResolveConflictInput.why": lambda: "two people",
+        "StartJourneyInput.type": lambda: "move",
+        "StartJourneyInput.key": lambda: "order-7",
+        "AnswerQuestionInput.value": lambda: f"postcode-{FIRST}",
+        "AdvanceJourneyInput.step": lambda: "when",
+        "AdvanceJourneyInput.cameFrom": lambda: "where",
+        "SetJourneyStatusInput.status": lambda: "WAITING",
+        "SetJourneyStatusInput.outcome": lambda: "later",
         "RegisterChannelInput.name": lambda: f"c{uuid4().hex[:8]}",
         "RegisterChannelInput.kind": lambda: "ASSISTED",
         "RegisterChannelInput.highestAssurance": lambda: "OTP",
     }
-    always = {"ContextInput.identifiers", "RecordActionInput.identifiers", "Customer.actions(order:)"}
+    for name in (f"{deed[0].upper()}{deed[1:]}Input" for deed in DEEDS):
+        values |= {
+            f"{name}.operationId": lambda: str(uuid4()),
+            f"{name}.journey": lambda: first.journey,
+            f"{name}.question": lambda: "postcode",
+            f"{name}.identifiers": lambda: [login(FIRST)],
+            f"{name}.contact": lambda: f"visit-{FIRST}",
+            f"{name}.agent": lambda: "Ann",
+        }
+    always = {one for one in values if one.endswith("Input.identifiers")}
+    always |= {"Customer.actions(order:)", "AnswerQuestionInput.contact", "AnswerQuestionInput.value"}
     beside = {
         "Context": "customer { id }",
         "RecordActionPayload": "verdict { verdict }",
@@ -358,7 +426,8 @@ def test_an_agent_s_name_is_told_to_no_customer_on_any_way(scene: Scene, documen
 
 
 def test_no_way_leads_a_customer_to_another(scene: Scene, documents: Documents) -> None:
-    found = [*documents.ways_to("Customer", "since"), *documents.ways_to("Action", "type")]
+    told = {"Customer": "since", "Action": "type", "Journey": "key", "Answer": "value", "Ask": "at"}
+    found = [way for type, field in told.items() for way in documents.ways_to(type, field)]
     ways = {asked.text: asked for asked in found if asked.kind != "subscription"}
 
     answers = scene.each(ways, lambda text: answered(scene, "another customer", ways[text]))
@@ -446,7 +515,7 @@ def test_another_customer_s_things_are_as_if_they_were_not_there(scene: Scene) -
         )
 
     there = [told(id) for id in sorted(scene.people[FIRST].ids)]
-    nowhere = {prefix: told(f"{prefix}{uuid4().hex}") for prefix in ("act_", "con_", "cus_")}
+    nowhere = {prefix: told(f"{prefix}{uuid4().hex}") for prefix in ("act_", "con_", "cus_", "jrn_")}
 
     assert there == [nowhere[id[:4]] for id in sorted(scene.people[FIRST].ids)]
 
@@ -469,7 +538,7 @@ def answered(scene: Scene, asker: str, asked: Asked) -> str:
 def recorded(scene: Scene, asked: Asked) -> dict[str, Any] | None:
     """The action that the document was to record, if it was to record one."""
     (given,) = asked.variables.values()
-    id = given["batch"]["actions"][0]["id"] if "batch" in given else given.get("id")
+    id = given["batch"]["actions"][0]["id"] if "batch" in given else given.get("id", given.get("operationId"))
     return scene.server.database.actions.find_one({"_id": UUID(id)}) if id else None
 
 
@@ -482,7 +551,7 @@ def judged(scene: Scene, answer: dict[str, Any], asked: Asked) -> str:
     data = answer["data"]
     if "REFUSED" in json.dumps(data) or data.get("recordActions", {}).get("refused"):
         return "R"
-    shown = {one for one in texts(data) if one[:4] in ("cus_", "act_", "con_")}
+    shown = {one for one in texts(data) if one[:4] in ("cus_", "act_", "con_", "jrn_")}
     shown -= {f"act_{UUID(str(one['id'])).hex}" for one in asked.variables.values() if is_action(one)}
     whose = [letter for name, letter in ((FIRST, "Y"), (SECOND, "S")) if shown & scene.people[name].ids]
     assert len(whose) <= 1, f"both customers at once: {data}"

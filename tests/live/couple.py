@@ -54,6 +54,8 @@ FORBIDDEN = {
 # Seconds in which a follower listens for what happens meanwhile.
 LISTENS = 0.15
 RECORD = "mutation ($input: RecordActionsInput!) { recordActions(input: $input) { verdicts } }"
+START = "mutation ($input: StartJourneyInput!) { startJourney(input: $input) { journey { id } } }"
+ANSWER = "mutation ($input: AnswerQuestionInput!) { answerQuestion(input: $input) { token } }"
 READ = """
 query ($by: CustomerBy!, $identifiers: [IdentifierInput!]!) {
   customer(by: $by) { id actions(first: 100) { edges { cursor node { id contact } } } }
@@ -73,6 +75,7 @@ class Person:
         self.contact = f"contact-{self.known}"
         self.hidden_ids: set[str] = set()
         self.recorded: set[str] = set()
+        self.journey = f"jrn_{uuid4().hex}"
 
     def history(self, *, agent: bool = False) -> list[dict[str, Any]]:
         """What a channel records of them."""
@@ -100,6 +103,16 @@ class Person:
         self.hidden_ids.add(f"act_{UUID(happened['id']).hex}")
         return happened
 
+    def wanted(self) -> dict[str, Any]:
+        """A journey. What it is called is hidden, its id is known."""
+        key = {"key": f"order-{self.hidden}"}
+        return {"operationId": str(uuid4()), "identifiers": [login(self.login)], "type": "move", **key}
+
+    def said(self) -> dict[str, Any]:
+        """What a channel was told in it."""
+        said = {"journey": self.journey, "question": "postcode", "value": f"postcode {self.hidden}"}
+        return {"operationId": str(uuid4()), "identifiers": [login(self.login)], **said}
+
     def learn(self, told: dict[str, Any]) -> None:
         """Ids, cursors and a token, as the server calls them. What is in the open contact is known, the rest hidden."""
         self.id = told["customer"]["id"]
@@ -126,7 +139,7 @@ class Person:
 
     def secrets(self) -> Iterator[str]:
         """What the other must not see, unless it said it itself."""
-        yield from (self.known, self.phone[1:], self.id, *self.actions, *self.contacts, *self.cursors)
+        yield from (self.known, self.phone[1:], self.id, self.journey, *self.actions, *self.contacts, *self.cursors)
         yield from (str(UUID(one.removeprefix("act_"))) for one in self.actions)
 
 
@@ -235,6 +248,9 @@ class Couple:
             self._post("desk", RECORD, {"input": {"batch": batch(*person.history(agent=True))}})
             told = self._post("web", READ, {"by": {"identifier": login(person.login)}, **whom(person)})
             person.learn(told)
+            started = self._post("web", START, {"input": person.wanted()})["startJourney"]
+            person.journey = started["journey"]["id"]
+            self._post("web", ANSWER, {"input": person.said()})
 
     def close(self) -> None:
         """Hangs up."""
@@ -307,9 +323,20 @@ def pools(me: Person, other: Person) -> Pools:
     cursors = of(*me.cursors, others=other.cursors)
     contacts = of(me.contact, others=[other.contact, f"web/{other.contact}"])
     theirs = [str(UUID(one.removeprefix("act_"))) for one in other.actions]
+    deeds = ("StartJourney", "AskQuestion", "AnswerQuestion", "AdvanceJourney", "SetJourneyStatus")
+    journeys = {
+        "operationId": lambda random: random.choice([str(uuid4())] * 4 + theirs),
+        "journey": of(me.journey, others=[other.journey]),
+        "question": one_of(*["postcode"] * 4, f"asked.{me.hidden}", ""),
+        "identifiers": lambda random: [claim(random) for _ in range(random.randint(0, 2))],
+        "contact": contacts,
+    }
     kind = one_of(*["login"] * 4, "email", "phone", "cookie", "contact:persona", "nonsense")
     return {
-        "ID": of(me.id, *me.actions, *me.contacts, others=[other.id, *other.actions, *other.contacts]),
+        "ID": of(
+            *(me.id, me.journey, *me.actions, *me.contacts),
+            others=[other.id, other.journey, *other.actions, *other.contacts],
+        ),
         "CustomerBy.id": of(me.id, others=[other.id]),
         "Customer.actions(after:)": cursors,
         "Customer.actions(before:)": cursors,
@@ -325,6 +352,11 @@ def pools(me: Person, other: Person) -> Pools:
         "RecordActionInput.type": one_of(*[f"viewed.{me.hidden}"] * 4, "contact.ended", ""),
         "RecordActionInput.contact": contacts,
         "RecordActionInput.journey": one_of(f"journey {me.hidden}"),
+        **{f"{deed}Input.{name}": pool for deed in deeds for name, pool in journeys.items()},
+        "StartJourneyInput.type": one_of(*["move"] * 4, ""),
+        "AnswerQuestionInput.value": one_of({"said": me.hidden}, None),
+        "StartJourneyInput.key": one_of("", f"order-{me.hidden}"),
+        "AdvanceJourneyInput.step": one_of(f"step-{me.hidden}"),
         "ActionFilter.channel": one_of("web", "desk", "nonsense"),
         "ActionFilter.type": one_of("plan.viewed", "search.done", "nonsense"),
         "SubjectInput.kind": one_of("case", "nonsense"),
@@ -362,7 +394,7 @@ def leaks(heard: str, asked: Operation, me: Person, other: Person) -> list[str]:
 
 def said_in(asked: Operation, me: Person) -> set[str]:
     """What data may repeat, letter by letter."""
-    claims = {one for one in claimed(asked.variables) if not one.startswith(("cus_", "act_", "con_"))}
+    claims = {one for one in claimed(asked.variables) if not one.startswith(("cus_", "act_", "con_", "jrn_"))}
     inputs = [one for one in asked.variables.values() if isinstance(one, dict) and asked.kind == "mutation"]
     return me.recorded | claims | {one["id"] for one in inputs if "id" in one}
 

@@ -74,7 +74,7 @@ class Slices:
             token_secret=SECRET,
             clock=clock,
         )
-        self.errands = JourneyOperations(database, self.identity, self.journeys, self.ingest)
+        self.errands = JourneyOperations(database, self.journeys, self.ingest)
         self.context = ContextService(
             database, self.identity, self.timeline, self.journeys, token_secret=SECRET, clock=clock
         )

@@ -12,6 +12,7 @@ from steadylight_server.api.actions import IdentifierInput
 from steadylight_server.api.enums import Again, AnswerForm, AnswerUse, Assurance, JourneyCategory, JourneyStatus
 from steadylight_server.api.info import Info, operation, viewer
 from steadylight_server.api.scalars import Json
+from steadylight_server.core.errors import Invalid
 from steadylight_server.identity.models import Customer as Person
 from steadylight_server.journeys.models import Answer as Said
 from steadylight_server.journeys.models import Ask as Asked
@@ -161,13 +162,13 @@ class Journey(nodes.Node):
 
 def journey(info: Info, listed: Listed, person: Person, assurance: Assurance = Assurance.CLAIMED) -> Journey:
     """A journey as the graph shows it to somebody who is so sure of who the customer is."""
-    role = viewer(info).role
-    sure = {Role.CUSTOMER: Assurance.LOGIN, Role.AGENT: Assurance.IN_PERSON, Role.ADMIN: Assurance.IN_PERSON}
+    who = viewer(info)
+    proven = Assurance.LOGIN if who.customer else assurance
     return Journey(
         id=nodes.shown(nodes.JOURNEY, listed.journey.id),
         listed=listed,
         person=person,
-        assurance=max(assurance, sure.get(role, Assurance.CLAIMED)),
+        assurance=Assurance.IN_PERSON if who.role in (Role.AGENT, Role.ADMIN) else max(assurance, proven),
     )
 
 
@@ -234,7 +235,10 @@ class AnswerQuestionInput:
     operation_id: strawberry.ID = strawberry.field(description=_ID)
     journey: strawberry.ID = strawberry.field(description="In which journey.")
     question: str = strawberry.field(description="Which question, by name.")
-    value: Json = strawberry.field(description="What they said; null takes an answer back. At most 32,768 bytes.")
+    value: Json | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What they said; null takes an answer back, and must be said. At most 32,768 bytes.",
+    )
     identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
     contact: str | None = strawberry.field(default=None, description=_CONTACT)
     agent: str | None = strawberry.field(default=None, description=_AGENT)
@@ -344,6 +348,8 @@ class JourneyMutations:
     async def answer_question(
         self, info: Info, input: Annotated[AnswerQuestionInput, strawberry.argument(description="What, and who.")]
     ) -> AnswerQuestionPayload:
+        if input.value is strawberry.UNSET:
+            raise Invalid("value: what they said, or null to take an answer back.")
         done = await info.context.services.errands.answer(
             viewer(info), _asker(input), _read(input.journey), input.question, input.value
         )
@@ -386,13 +392,13 @@ async def found(info: Info, id: UUID) -> Journey:
     errand = await services.journeys.one(id)
     person = await services.identity.customer(errand.profile_id)
     await admission.admit(info, person)
-    listed = {one.journey.id: one for one in await services.journeys.of(person.profile_ids)}
-    return journey(info, listed.get(id, Listed(errand)), person)
+    return journey(info, await services.journeys.beside(errand, person), person)
 
 
 async def _shown(info: Info, errand: Errand, assurance: Assurance) -> Journey:
-    person = await info.context.services.identity.customer(errand.profile_id)
-    return journey(info, Listed(errand), person, assurance)
+    journeys = info.context.services.journeys
+    person = await journeys.whose(errand.profile_id, assurance)
+    return journey(info, await journeys.beside(errand, person), person, assurance)
 
 
 def _asker(input: _Asking) -> Asker:

@@ -1,7 +1,7 @@
 """Identifiers, profiles and customers, as the rest of the server sees them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -218,6 +218,10 @@ class Customer:
 
     id: UUID
     profiles: Sequence[Profile]
+
+    def alone(self, profile_id: UUID) -> "Customer":
+        """The same as far as that profile of it tells."""
+        return replace(self, profiles=[profile for profile in self.profiles if profile.id == profile_id])
 
     @property
     def profile_ids(self) -> list[UUID]:

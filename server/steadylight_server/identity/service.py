@@ -1,7 +1,7 @@
 """Finds out who somebody is, and makes a profile at first sight of an identifier that counts."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from steadylight_server.core.assurance import Assurance
@@ -10,7 +10,7 @@ from steadylight_server.core.errors import NotFound, Unavailable
 from steadylight_server.core.ids import uuid7
 from steadylight_server.identity.kinds import Kinds
 from steadylight_server.identity.links import Links
-from steadylight_server.identity.models import Customer, Evidence, Home, Identifier, Key
+from steadylight_server.identity.models import Customer, Evidence, Home, Identifier, Key, Profile
 from steadylight_server.identity.store import IdentityStore, Taken
 
 # Which profile an identifier leads to never changes, so it may be remembered; this many take about 30 MB.
@@ -66,6 +66,14 @@ class IdentityService:
         """The profile of a persona, for whoever comes with it; None once it is somebody's, who must say so."""
         profile_id = await self.profile(home.key)
         return profile_id if profile_id and not await self.links.taken([profile_id]) else None
+
+    async def unclaimed(self, asserted: Iterable[Identifier], *, channel: str, contact: str | None) -> list[Profile]:
+        """The personas of a place that are nobody's yet: they become whose who is known there next."""
+        ids = await self.known(self.kinds.personas(asserted, channel=channel, contact=contact))
+        taken = await self.links.taken(ids.values())
+        people = [await self.customer(id) for id in ids.values() if id not in taken]
+        # One that an employee joined to somebody has more than itself.
+        return [person.profiles[0] for person in people if len(person.profiles) == 1]
 
     async def customer(self, profile_id: UUID) -> Customer:
         """The customer that a profile, by any id ever shown, is part of. Raises NotFound."""

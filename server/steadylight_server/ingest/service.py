@@ -98,8 +98,9 @@ class Ingest:
         kinds, exceptions = _verdicts(placed, outcomes)
         return Answer(kinds, exceptions, _warnings(fresh, placed, kinds), self.token(moment))
 
-    async def draft(self, viewer: Viewer, raw: Mapping[str, object]) -> Action:
-        """What the viewer asks to be done, as the action that will tell of it, with the profile of whoever it is for.
+    async def draft(self, viewer: Viewer, raw: Mapping[str, object]) -> tuple[Action, Action | None]:
+        """What the viewer asks to be done, as the action that will tell of it, with the profile of whoever it is for;
+        and what is stored with that id already.
 
         Nothing is stored but that profile. Raises Forbidden without the scope, Invalid for what cannot be recorded.
         """
@@ -111,9 +112,12 @@ class Ingest:
         if isinstance(placed, Refusal):
             raise Invalid(placed.message)
         known = await self._identity.known({home.key for home in desk.homes})
-        drafts = await self._placed(desk, [placed], known)
-        (profile_id,) = await self._profiles(drafts, known)
-        return desk.action(drafts[0], profile_id)
+        (draft,) = await self._placed(desk, [placed], known)
+        key = draft.home.key
+        # Never the profile of what is stored with that id: the deed would be done for whoever that is.
+        profile_id = known.get(key) or (await self._identity.resolve({key}))[key]
+        earlier = [action async for action in self._timeline.by_ids([draft.input["id"]])]
+        return desk.action(draft, profile_id), earlier[0] if earlier else None
 
     async def keep(self, actions: Sequence[Action]) -> None:
         """Stores deeds that are done, and projects them; again is harmless."""
@@ -180,9 +184,9 @@ class Ingest:
     async def _project(self, actions: Sequence[Action]) -> list[Action]:
         """Brings everything that is made from actions up to these; again is harmless. The first of each new type."""
         fresh = await self._timeline.project(actions)
-        await self._journeys.project(actions)
         await self._identity.prove([one for action in actions for one in self._evidence(action)])
         await self._personas.join(actions)
+        await self._journeys.project(actions)  # which asks who is one customer
         return fresh
 
     def _evidence(self, action: Action) -> Sequence[Evidence]:

@@ -267,11 +267,15 @@ def properties_shown(type: str, properties: Mapping[str, Any]) -> Mapping[str, A
 
 
 def listed(journeys: Sequence[Journey]) -> list[Listed]:
-    """The journeys of a customer, the latest first, each with the open one that took its place."""
-    latest: dict[tuple[str, str], UUID] = {}
-    found: list[Listed] = []
-    for one in sorted(journeys, key=lambda journey: journey.age, reverse=True):
-        place = (one.type.name, one.key)
-        first = latest.setdefault(place, one.id) if one.status.is_open else one.id
-        found.append(Listed(one, None if first == one.id else first))
-    return found
+    """The journeys of a customer in the same order, each with the open one that took its place."""
+    latest = {
+        (one.type.name, one.key): one.id
+        for one in sorted(journeys, key=lambda journey: journey.age)
+        if one.status.is_open
+    }
+
+    def other(one: Journey) -> UUID | None:
+        first = latest.get((one.type.name, one.key)) if one.status.is_open else None
+        return None if first == one.id else first
+
+    return [Listed(one, other(one)) for one in journeys]

@@ -5,6 +5,7 @@ so; `unrecorded` gives those of callers that died.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -14,7 +15,7 @@ from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Conflict, Forbidden, Invalid, NotFound
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.paging import MAX_PAGE, Window
-from steadylight_server.identity.models import Customer
+from steadylight_server.identity.models import Customer, Profile
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.journeys.answers import AnswerStore, Register
 from steadylight_server.journeys.asks import asks, told, worthless
@@ -49,6 +50,7 @@ PREFIX = "jrn_"
 MOST_JOURNEYS = 20
 MOST_NAME = 50
 MOST_KEY = 200
+MOST_OUTCOME = 100
 # Seconds after which somebody else records what whoever changed a journey left.
 LEFT_AFTER = timedelta(seconds=10)
 # Due journeys, and unrecorded ones, that are looked at in one go.
@@ -87,8 +89,10 @@ class JourneyService:
             raise Invalid(f"type: 1 to {MOST_NAME} characters; key: at most {MOST_KEY}.")
         rules = self.types.of(type)
         _admit(rules, deed)
-        customer = await self._identity.customer(deed.profile_id)
+        customer = await self.whose(deed.profile_id, deed.assurance)
         found = _open(await self._store.same(customer.profile_ids, type, key))
+        if found is None and (unknown := await self._before(deed)):
+            found = _open(await self._store.same([profile.id for profile in unknown], type, key))
         is_new = False
         if found is None:
             found, is_new = await self._made(deed, rules, key)
@@ -101,7 +105,7 @@ class JourneyService:
         """The journey, and whether it is new: nobody else makes or merges for this customer meanwhile."""
 
         async def work() -> tuple[Journey, bool]:
-            customer = await self._identity.hold(deed.profile_id)
+            customer = _seen(await self._identity.hold(deed.profile_id), deed.profile_id, deed.assurance)
             found = _open(await self._store.same(customer.profile_ids, rules.name, key))
             if found is not None:
                 return found, False
@@ -129,11 +133,23 @@ class JourneyService:
         journey = await self._store.one(id)
         if journey is None:
             raise NotFound(_NOBODY)
-        customer = await self._identity.customer(deed.profile_id)
+        customer = await self.whose(deed.profile_id, deed.assurance)
+        if journey.profile_id not in customer.profile_ids:
+            customer = replace(customer, profiles=[*customer.profiles, *await self._before(deed)])
         if journey.profile_id not in customer.profile_ids:
             raise NotFound(_NOBODY)
         _admit(journey.type, deed)
         return journey, customer
+
+    async def whose(self, profile_id: UUID, assurance: Assurance) -> Customer:
+        """The customer that a profile is part of; to somebody who has proven nothing, that profile alone."""
+        return _seen(await self._identity.customer(profile_id), profile_id, assurance)
+
+    async def _before(self, deed: Action) -> list[Profile]:
+        """Of whoever did the deed before it was known who they are: theirs, by the rules, once the deed is recorded."""
+        if deed.assurance is Assurance.CLAIMED:
+            return []
+        return await self._identity.unclaimed(deed.identifiers, channel=deed.channel, contact=deed.contact)
 
     async def one(self, id: UUID) -> Journey:
         """Raises NotFound."""
@@ -144,6 +160,12 @@ class JourneyService:
     async def of(self, profile_ids: Collection[UUID], limit: int = MOST_JOURNEYS) -> list[Listed]:
         """The journeys of a customer: open ones first, then the latest; each with the one that took its place."""
         return listed(await self._store.of(profile_ids, limit))
+
+    async def beside(self, journey: Journey, customer: Customer) -> Listed:
+        """A journey as it is listed, however many others the customer has."""
+        same = await self._store.same(customer.profile_ids, journey.type.name, journey.key)
+        others = [one for one in same if one.id != journey.id]
+        return listed([journey, *others])[0]
 
     def pipelines(self, profile_ids: Collection[UUID]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """What `of` looks for, by collection, for whoever asks for more than that in one round trip."""
@@ -213,8 +235,10 @@ class JourneyService:
     async def become(self, deed: Action, id: UUID, status: Status, outcome: str | None) -> tuple[Change, Action]:
         """Ends the journey, lets it wait, or opens it again, unless somebody ended it first; then nothing changes.
 
-        Raises as `mine`, Conflict where another of its type and key is open by now.
+        Raises as `mine`, Invalid, Conflict where another of its type and key is open by now.
         """
+        if outcome is not None and len(outcome) > MOST_OUTCOME:
+            raise Invalid(f"outcome: at most {MOST_OUTCOME} characters.")
         journey, _ = await self.mine(deed, id)
         deed = deed._replace(
             type=CHANGED,
@@ -323,12 +347,20 @@ class JourneyService:
         if not any(action.journey for action in actions):
             return
         await self._answers.project(actions)
+        about = [(id, one) for one in actions if one.actor != Actor.SYSTEM and (id := read(one.journey or ""))]
+        if not about:
+            return
+        owners = await self._store.owners({id for id, _ in about})
         times: dict[UUID, datetime] = {}
-        for action in actions:
-            if action.actor != Actor.SYSTEM and (id := read(action.journey or "")) is not None:
+        for id, action in about:
+            # Whoever names another's journey does nothing about it.
+            if id in owners and await self._is_one(owners[id], action.profile_id):
                 times[id] = max(action.at, times.get(id, action.at))
         if times:
             await self._store.touch(times)
+
+    async def _is_one(self, owner: UUID, profile_id: UUID) -> bool:
+        return owner == profile_id or owner in (await self._identity.customer(profile_id)).profile_ids
 
     async def asks(self, journey: Journey, customer: Customer) -> list[Ask]:
         """Each time that a question of the journey came up, the oldest first, and why it was asked again."""
@@ -363,6 +395,11 @@ def read(name: str) -> UUID | None:
         return UUID(hex=name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
     except ValueError:
         return None
+
+
+def _seen(customer: Customer, profile_id: UUID, assurance: Assurance) -> Customer:
+    # A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
+    return customer if assurance > Assurance.CLAIMED else customer.alone(profile_id)
 
 
 def _open(journeys: Iterable[Journey]) -> Journey | None:

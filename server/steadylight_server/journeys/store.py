@@ -125,6 +125,13 @@ class JourneyStore(Store):
         change = {"$unset": {"due_at": ""}} if until is None else {"$set": {"due_at": until}}
         await self._journeys.update_one({"_id": id, "due_at": due_at}, change)
 
+    async def owners(self, ids: Collection[UUID]) -> dict[UUID, UUID]:
+        """The profile of each of these journeys that is there."""
+        found = await self._journeys.aggregate(
+            [{"$match": {"_id": {"$in": list(ids)}}}, {"$project": {"profile_id": True}}]
+        )
+        return {one["_id"]: one["profile_id"] for one in found}
+
     async def touch(self, times: Mapping[UUID, datetime]) -> None:
         """Something was done about each of these then; again, or in another order, is harmless."""
         await self._journeys.bulk_write(

@@ -5,22 +5,31 @@ The id of an operation is the caller's and becomes the action's: a repetition af
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from steadylight_server.access.models import Scope, Viewer
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.core.errors import Forbidden
+from steadylight_server.core.errors import Conflict, Forbidden
 from steadylight_server.core.mongo import Database, Session
-from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
-from steadylight_server.journeys.models import STARTED, Answer, Change, Journey, Known, Status
-from steadylight_server.journeys.service import JourneyService
+from steadylight_server.journeys.models import (
+    ADVANCED,
+    ANSWERED,
+    ASKED,
+    CHANGED,
+    RESUMED,
+    STARTED,
+    Answer,
+    Change,
+    Journey,
+    Known,
+    Status,
+)
+from steadylight_server.journeys.service import PREFIX, JourneyService
 from steadylight_server.timeline.models import Action
 
 T = TypeVar("T")
-_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,19 +63,18 @@ class PickedUp:
 class JourneyOperations:
     """Starts journeys, asks, answers, and changes them."""
 
-    def __init__(self, database: Database, identity: IdentityService, journeys: JourneyService, ingest: Ingest) -> None:
+    def __init__(self, database: Database, journeys: JourneyService, ingest: Ingest) -> None:
         self._database = database
-        self._identity = identity
         self._journeys = journeys
         self._ingest = ingest
 
     async def start(self, viewer: Viewer, asker: Asker, type: str, key: str) -> Done[PickedUp]:
         """Starts a journey, or picks up the open one of that type and key. Raises Invalid, Forbidden."""
         async with self._database.session() as session:
-            deed = await self._draft(viewer, asker)
+            deed = await self._draft(viewer, asker, (STARTED, RESUMED), {"type": type, "key": key or None})
             journey, deed = await self._journeys.start(deed, type, key)
             await self._record(deed)
-            customer = await self._identity.customer(deed.profile_id)
+            customer = await self._journeys.whose(deed.profile_id, deed.assurance)
             answers = await self._journeys.answers(journey, customer, deed.assurance)
             picked = PickedUp(journey, deed.type != STARTED, answers, deed.assurance)
             return Done(picked, self._ingest.token(session.moment))
@@ -74,7 +82,8 @@ class JourneyOperations:
     async def ask(self, viewer: Viewer, asker: Asker, journey: UUID, question: str) -> Done[Known]:
         """What is known of a question, so that nobody asks again; that it was asked is recorded. Raises NotFound."""
         async with self._database.session() as session:
-            known, deed = await self._journeys.ask(await self._draft(viewer, asker), journey, question)
+            draft = await self._draft(viewer, asker, (ASKED,), {"question": question}, journey)
+            known, deed = await self._journeys.ask(draft, journey, question)
             await self._record(deed)
             return Done(known, self._ingest.token(session.moment))
 
@@ -83,7 +92,7 @@ class JourneyOperations:
     ) -> Done[tuple[Journey, Assurance]]:
         """Keeps what the customer said. Raises NotFound, Invalid for an answer that will not do."""
         async with self._database.session() as session:
-            draft = await self._draft(viewer, asker, {"question": question, "value": value})
+            draft = await self._draft(viewer, asker, (ANSWERED,), {"question": question, "value": value}, journey)
             deed = await self._journeys.answered(draft, journey, question, value)
             await self._record(deed)
             return Done((await self._journeys.one(journey), deed.assurance), self._ingest.token(session.moment))
@@ -93,7 +102,8 @@ class JourneyOperations:
     ) -> Done[tuple[Change, Assurance]]:
         """Takes a journey a step further, unless somebody else did. Raises NotFound, Invalid."""
         async with self._database.session() as session:
-            change, deed = await self._journeys.advance(await self._draft(viewer, asker), journey, to, came_from)
+            draft = await self._draft(viewer, asker, (ADVANCED,), {"from": came_from, "to": to}, journey)
+            change, deed = await self._journeys.advance(draft, journey, to, came_from)
             return await self._changed(change, deed, session)
 
     async def become(
@@ -101,7 +111,9 @@ class JourneyOperations:
     ) -> Done[tuple[Change, Assurance]]:
         """Ends a journey, lets it wait, or opens it again, unless somebody ended it. Raises NotFound, Conflict."""
         async with self._database.session() as session:
-            change, deed = await self._journeys.become(await self._draft(viewer, asker), journey, status, outcome)
+            about = {"status": status.value, "outcome": outcome}
+            draft = await self._draft(viewer, asker, (CHANGED,), about, journey)
+            change, deed = await self._journeys.become(draft, journey, status, outcome)
             return await self._changed(change, deed, session)
 
     async def catch_up(self) -> int:
@@ -117,20 +129,50 @@ class JourneyOperations:
             await self._record(deed)
         return Done((change, deed.assurance), self._ingest.token(session.moment))
 
-    async def _draft(self, viewer: Viewer, asker: Asker, properties: Mapping[str, Any] = _NONE) -> Action:
+    async def _draft(
+        self,
+        viewer: Viewer,
+        asker: Asker,
+        types: Sequence[str],
+        about: Mapping[str, Any],
+        journey: UUID | None = None,
+    ) -> Action:
+        """Raises Conflict where the operation's id was used for anything but this; else as `Ingest.draft`."""
         if not viewer.may(Scope.CUSTOMERS_READ):
             raise Forbidden(f"This credential lacks the scope {Scope.CUSTOMERS_READ}.")
         given = {"contact": asker.contact, "agent": asker.agent}
         raw: dict[str, object] = {
             "id": str(asker.id),
-            "type": STARTED,  # until the slice says what it was
+            "type": types[0],
             "identifiers": [dict(one) for one in asker.identifiers],
-            "properties": dict(properties),
+            "properties": dict(about),
             **({"actor": "AGENT"} if asker.agent is not None else {}),
             **{name: value for name, value in given.items() if value is not None},
         }
-        return await self._ingest.draft(viewer, raw)
+        draft, earlier = await self._ingest.draft(viewer, raw)
+        if earlier is not None and not _is_repeated(earlier, draft, types, about, journey):
+            raise Conflict("This operation id was used for something else.")
+        return draft
 
     async def _record(self, deed: Action) -> None:
         await self._ingest.keep([deed])
         await self._journeys.recorded(deed)
+
+
+def _is_repeated(
+    earlier: Action, draft: Action, types: Sequence[str], about: Mapping[str, Any], journey: UUID | None
+) -> bool:
+    """Whether the draft is what was done earlier: when, and what came of it, aside."""
+    came_of_it = draft._replace(
+        type=earlier.type,
+        at=earlier.at,
+        claimed_at=earlier.claimed_at,
+        properties=earlier.properties,
+        journey=earlier.journey,
+    )
+    return (
+        earlier.type in types
+        and (journey is None or earlier.journey == f"{PREFIX}{journey.hex}")
+        and all(earlier.properties.get(name) == said for name, said in about.items())
+        and earlier.says_the_same_as(came_of_it)
+    )

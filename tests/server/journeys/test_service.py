@@ -125,6 +125,79 @@ async def test_a_repeated_operation_is_done_once(house: Slices) -> None:
     assert await told_of(house, journey) == ["journey.started", "journey.advanced"]
 
 
+async def test_an_operation_s_id_stands_for_one_thing(house: Slices) -> None:
+    who, once = somebody(), uuid4()
+    journey = (await start(house, who)).journey
+    await house.errands.ask(WEB, Asker(once, [who], "c-1"), journey.id, "postcode")
+
+    for others in (
+        house.errands.answer(WEB, Asker(once, [who], "c-1"), journey.id, "postcode", "SW1A 1AA"),
+        house.errands.ask(WEB, Asker(once, [who], "c-1"), journey.id, "name"),
+        house.errands.ask(WEB, Asker(once, [who], "c-2"), journey.id, "postcode"),
+        house.errands.start(WEB, Asker(once, [who], "c-1"), "other", ""),
+        house.errands.advance(WEB, Asker(once, [who], "c-1"), journey.id, "plan", None),
+        house.errands.become(WEB, Asker(once, [who], "c-1"), journey.id, Status.CANCELLED, None),
+    ):
+        with pytest.raises(Conflict):
+            await others
+    await house.errands.ask(WEB, Asker(once, [who], "c-1"), journey.id, "postcode")
+
+    assert await told_of(house, journey) == ["journey.started", "journey.asked"]
+    assert (await house.journeys.one(journey.id)).revision == 1
+
+
+async def test_the_id_of_somebody_s_action_does_not_let_a_stranger_in(house: Slices) -> None:
+    who = somebody()
+    journey = (await start(house, who)).journey
+    await answer(house, who, journey, "postcode", "SW1A 1AA")
+    (deed, *_) = [one["_id"] for one in await house.documents("actions", journey=named(journey))]
+
+    for stranger in (Asker(deed, [somebody()], None), Asker(deed, (), uuid4().hex)):
+        with pytest.raises(Conflict):
+            await house.errands.start(WEB, stranger, "add-broadband", "")
+        with pytest.raises(Conflict):
+            await house.errands.ask(WEB, stranger, journey.id, "postcode")
+
+    assert await told_of(house, journey) == ["journey.started", "journey.answered"]
+
+
+async def test_who_has_proven_nothing_has_no_journeys_of_who_was_known_there(house: Slices) -> None:
+    who, key = somebody(), uuid4().hex
+    journey = (await start(house, who)).journey
+    await answer(house, who, journey, "postcode", "SW1A 1AA")
+    ahead = (now() + timedelta(seconds=20)).isoformat()  # a clock that is a little fast
+    await house.ingest.record(WEB, batch(action(contact=key), action(who, contact=key, at=ahead)))
+
+    found = (await house.errands.start(WEB, Asker(uuid4(), (), key), "add-broadband", "")).result
+
+    assert not found.resumed
+    assert found.journey.id != journey.id
+    assert found.answers == []
+    with pytest.raises(NotFound):
+        await house.errands.ask(WEB, Asker(uuid4(), (), key), journey.id, "postcode")
+
+
+async def test_an_outcome_has_a_bound(house: Slices) -> None:
+    who = somebody()
+    journey = (await start(house, who)).journey
+
+    with pytest.raises(Invalid, match="at most 100"):
+        await become(house, who, journey, Status.COMPLETED, "x" * 101)
+
+    assert (await become(house, who, journey, Status.COMPLETED, "x" * 100)).is_done
+
+
+async def test_what_is_open_is_listed_first(house: Slices) -> None:
+    who = somebody()
+    old, waiting, ended = [(await start(house, who, key=key)).journey for key in ("1", "2", "3")]
+    await become(house, who, waiting, Status.WAITING)
+    await become(house, who, ended, Status.COMPLETED)
+
+    shown = await house.journeys.of((await house.identity.customer(old.profile_id)).profile_ids)
+
+    assert [one.journey.key for one in shown] == ["2", "1", "3"]
+
+
 async def test_of_many_who_start_at_once_one_does(house: Slices) -> None:
     who, processes = somebody(), [house, house.beside()]
 
@@ -234,6 +307,26 @@ async def test_what_somebody_unknown_began_goes_on_when_it_is_clear_who_they_are
     assert found.resumed
     assert found.journey.id == journey.id
     assert [one.value for one in found.answers] == ["SW1A 1AA"]
+
+
+async def test_what_somebody_unknown_began_goes_on_with_the_first_thing_they_do_known(house: Slices) -> None:
+    who, keys = somebody(), [uuid4().hex for _ in range(3)]
+    begun = [(await start(house, login(key, "CLAIMED"), key=key, contact=key)).journey for key in keys]
+    for key, journey in zip(keys, begun, strict=True):
+        await answer(house, login(key, "CLAIMED"), journey, "postcode", "SW1A 1AA", contact=key)
+
+    found = await start(house, who, key=keys[0], contact=keys[0])
+    known = await ask(house, who, begun[1], "postcode", contact=keys[1])
+    with pytest.raises(NotFound):
+        await ask(house, who, begun[2], "postcode", contact="elsewhere")
+
+    assert (found.resumed, found.journey.id) == (True, begun[0].id)
+    assert [one.value for one in found.answers] == ["SW1A 1AA"]
+    assert known.answer is not None
+    customer = await house.identity.customer(begun[0].profile_id)
+    assert {begun[0].profile_id, begun[1].profile_id} < set(customer.profile_ids)
+    with pytest.raises(NotFound):  # it is theirs by now
+        await ask(house, somebody(), begun[0], "postcode", contact=keys[0])
 
 
 @pytest.mark.parametrize("value", [None, "x" * 33_000])
@@ -488,6 +581,18 @@ async def test_whoever_does_something_about_it_puts_it_off(stalling: Slices) -> 
 
     assert done == [0, 0, 1]
     assert (await told_of(stalling, journey))[-1] == "journey.stalled"
+
+
+async def test_a_stranger_who_names_it_does_not_put_it_off(stalling: Slices) -> None:
+    who, key = somebody(), uuid4().hex
+    journey = (await start(stalling, login(key, "CLAIMED"), contact=key)).journey
+    await stalling.ingest.record(WEB, batch(action(somebody(), journey=named(journey))))
+    before = (await stalling.journeys.one(journey.id)).active_at
+
+    await ask(stalling, who, journey, "postcode", contact=key)  # by who was unknown until then
+
+    assert before == journey.active_at
+    assert (await stalling.journeys.one(journey.id)).active_at > before
 
 
 async def test_what_waits_or_has_ended_does_not_stall(stalling: Slices) -> None:

@@ -42,6 +42,7 @@ from steadylight_server.identity.store import IdentityStore
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import IntentStore
 from steadylight_server.journeys.declared import JourneyTypes
+from steadylight_server.journeys.threads import ThreadStore
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
 from steadylight_server.timeline.service import TimelineService
@@ -63,6 +64,7 @@ class Stores:
     contacts: ContactStore
     types: TypeStore
     traits: TraitStore
+    threads: ThreadStore
     intents: IntentStore
     audit: AuditStore
     counters: CounterStore
@@ -78,6 +80,7 @@ class Stores:
             ContactStore(database),
             TypeStore(database),
             TraitStore(database),
+            ThreadStore(database, JourneyTypes()),
             IntentStore(database, lease_seconds=settings.intent_lease),
             AuditStore(database),
             CounterStore(database),
@@ -130,12 +133,11 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
-        ingest = Ingest(database, stores.intents, identity, timeline, token_secret=secret)
+        ingest = Ingest(database, stores.intents, identity, timeline, stores.threads.project, token_secret=secret)
         context = ContextService(database, identity, timeline, token_secret=secret)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
-        types = JourneyTypes()
-        watch = Watch(stores.blueprints, identity.kinds, types, gate.forget_channels)
+        watch = Watch(stores.blueprints, identity.kinds, stores.threads.types, gate.forget_channels)
         async with watching(watch), sweeping(ingest, every=settings.intent_lease / 4), refreshing(gate):
             try:
                 yield Services(

@@ -59,8 +59,9 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
+        thread = self.stores.threads.project
         self.ingest = Ingest(
-            database, self.stores.intents, self.identity, self.timeline, token_secret=SECRET, clock=clock
+            database, self.stores.intents, self.identity, self.timeline, thread, token_secret=SECRET, clock=clock
         )
         self.context = ContextService(database, self.identity, self.timeline, token_secret=SECRET, clock=clock)
 

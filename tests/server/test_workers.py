@@ -31,7 +31,8 @@ async def until(condition: Callable[[], Any]) -> None:
 def ingest(house: Slices) -> Ingest:
     """To which every intent is old."""
     intents = IntentStore(house.database, lease_seconds=0)
-    return Ingest(house.database, intents, house.identity, house.timeline, token_secret=SECRET)
+    thread = house.stores.threads.project
+    return Ingest(house.database, intents, house.identity, house.timeline, thread, token_secret=SECRET)
 
 
 async def half_done(house: Slices) -> Action:

@@ -4,14 +4,14 @@
 2. may they the key's scope; assurance is capped by what the channel may assert
 3. who      identifiers to profiles, in bulk; what nobody known did to its persona (ingest/personas.py)
 4. append   insert on the action id; a repetition is a DUPLICATE, another content under the same id a CONFLICT
-5. project  contacts, types, traits, links; order-free and repeatable
+5. project  contacts, types, traits, threads, links; order-free and repeatable
 6. answer   a verdict for each, and a token
 
 An intent is written before step 4 and deleted after step 5; `finish_old` takes over those that a crash left behind.
 Duplicates are projected again, so that what a crash left half done is whole before anybody is told that it is there.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from operator import itemgetter
@@ -53,7 +53,7 @@ _REASONS = {
 
 
 class Ingest:
-    """Takes batches of actions."""
+    """Takes batches of actions. `thread` brings the journeys that are made of actions up to these."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Ingest:
         intents: IntentStore,
         identity: IdentityService,
         timeline: TimelineService,
+        thread: Callable[[Sequence[Action]], Awaitable[None]],
         *,
         token_secret: bytes,
         clock: Clock = now,
@@ -69,6 +70,7 @@ class Ingest:
         self._intents = intents
         self._identity = identity
         self._timeline = timeline
+        self._thread = thread
         self._personas = Personas(identity, timeline)
         self._token_secret = token_secret
         self._clock = clock
@@ -156,6 +158,7 @@ class Ingest:
     async def _project(self, actions: Sequence[Action]) -> list[Action]:
         """Brings everything that is made from actions up to these; again is harmless. The first of each new type."""
         fresh = await self._timeline.project(actions)
+        await self._thread(actions)
         await self._identity.prove([one for action in actions for one in self._evidence(action)])
         await self._personas.join(actions)
         return fresh

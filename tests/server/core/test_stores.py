@@ -61,6 +61,7 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "contacts": Kept.PROJECTION,
         "action_types": Kept.PROJECTION,
         "traits": Kept.PROJECTION,
+        "threads": Kept.PROJECTION,
         "intents": Kept.TRANSIENT,
         "links": Kept.LEDGER,
         "blueprints": Kept.LEDGER,
@@ -68,4 +69,4 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "audit_head": Kept.LEDGER,
         "rates": Kept.TRANSIENT,
     }
-    assert [await store.missing_indexes() for store in stores] == [[]] * 10
+    assert [await store.missing_indexes() for store in stores] == [[]] * 11

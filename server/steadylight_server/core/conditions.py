@@ -6,7 +6,8 @@ What cannot be evaluated, as where a property is missing, does not hold.
 The cost is that of making CEL values of facts: 2 µs for a text, 40 µs for ten properties. So each fact is handed over
 when the expression comes to it, and what it came to is noted. One that read nothing but facts of few values holds
 for all that agree in these, and is not evaluated again; one that read more is, each time, for those few values:
-`type == "case.reassigned" && properties.kind == "group"` reads the properties of reassignments alone.
+`type == "case.reassigned" && properties.kind == "group"` reads the properties of reassignments alone. Several that are
+asked of the same facts are remembered together: for most facts, one look-up answers all.
 """
 
 import re
@@ -39,18 +40,22 @@ class Condition:
         """Raises ValueError for what is no CEL, and for names and functions that there are not."""
         self.text = text
         self._program = _compiled(text, facts)
-        self._few = tuple(few)
+        self.few = tuple(few)
         self._rest = frozenset(facts) - frozenset(few)
         # By the values of the few: what came of it, or None where it depends on more.
         self._known: dict[tuple[object, ...], bool | None] = {}
 
     def holds(self, facts: Mapping[str, Any]) -> bool:
         """Whether it is true of these facts. None stands for a fact that is not there."""
-        few = tuple([facts[name] for name in self._few])
+        few = tuple([facts[name] for name in self.few])
         known = self._known.get(few, _unasked)
         if known is True or known is False:
             return known
         return self._evaluated(facts.get) if known is None else self._learnt(few, facts)
+
+    def is_settled(self, facts: Mapping[str, Any]) -> bool:
+        """Whether all that agree in the few have the same outcome, as far as is known."""
+        return self._known.get(tuple([facts[name] for name in self.few])) is not None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and other.text == self.text
@@ -84,6 +89,32 @@ class Condition:
             return self._program.execute(context) is True
         except Exception:  # of a dozen kinds: what the facts do not allow to be asked does not hold
             return False
+
+
+class Conditions:
+    """Several, by name, which have the same few facts."""
+
+    def __init__(self, named: Mapping[str, Condition]) -> None:
+        self._named = named
+        self._few = next((condition.few for condition in named.values()), ())
+        # By the values of the few: the names of those that hold, and those that have to be asked.
+        self._known: dict[tuple[object, ...], tuple[frozenset[str], Sequence[str]]] = {}
+
+    def holding(self, facts: Mapping[str, Any]) -> frozenset[str]:
+        """The names of those that hold."""
+        few = tuple([facts[name] for name in self._few])
+        if few not in self._known:
+            return self._learnt(few, facts)
+        sure, open = self._known[few]
+        return sure.union([name for name in open if self._named[name].holds(facts)]) if open else sure
+
+    def _learnt(self, few: tuple[object, ...], facts: Mapping[str, Any]) -> frozenset[str]:
+        holding = frozenset(name for name, condition in self._named.items() if condition.holds(facts))
+        open = [name for name, condition in self._named.items() if not condition.is_settled(facts)]
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[few] = holding.difference(open), open
+        return holding
 
 
 def _compiled(text: str, facts: Collection[str]) -> "Program":

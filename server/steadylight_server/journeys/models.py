@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.core.conditions import Condition
+from steadylight_server.core.conditions import Condition, Conditions
 from steadylight_server.timeline.models import Subject
 
 # What a condition of a threading may ask of an action; the first three have few values.
@@ -164,6 +165,13 @@ class Threading:
     completes: Condition | None = None
     reopens: Condition | None = None
     counts: Mapping[str, Condition] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def asked(self) -> Conditions:
+        """What is asked of each action: `when`, `completes`, `reopens` and `counts.NAME`, where they are declared."""
+        own = {"when": self.when, "completes": self.completes, "reopens": self.reopens}
+        counts = {f"counts.{name}": condition for name, condition in self.counts.items()}
+        return Conditions({**{name: one for name, one in own.items() if one is not None}, **counts})
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ put together when it is read. A set ends at MOST_COUNTED.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Self
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from pymongo import IndexModel, UpdateOne
@@ -21,14 +22,17 @@ from pymongo import IndexModel, UpdateOne
 from steadylight_server.core.mongo import Database, Document
 from steadylight_server.core.stores import Kept, Store
 from steadylight_server.journeys.declared import JourneyTypes
-from steadylight_server.journeys.models import Status, Thread, Threaded, Threading
+from steadylight_server.journeys.models import Status, Thread, Threaded
 from steadylight_server.timeline.models import Action, Subject
 
 # Of one kind in one journey. More is a machine's doing, and would one day be more than a document holds.
 MOST_COUNTED = 1_000
+# An update that finds nothing costs less than an insert that finds something, so threads that this process has met are
+# updated, and inserted only if they turn out to be gone. This many take some 10 MB.
+_MOST_MET = 50_000
 _SIZE = {"$size": {"$ifNull": ["$reopenings", []]}}
 _Place = tuple[UUID, str, Subject]  # profile, type, subject: one stored piece of a thread
-_Facts = Mapping[str, Any]
+_Part = tuple[Action, frozenset[str]]  # and the conditions of the type that hold for it
 
 
 class ThreadStore(Store):
@@ -41,6 +45,7 @@ class ThreadStore(Store):
         super().__init__(database, suffix=suffix)
         self.types = types
         self._threads = self.collection("threads")
+        self._met: OrderedDict[UUID, None] = OrderedDict()
 
     def beside(self, suffix: str) -> Self:
         """The same, over a second set of collections."""
@@ -48,14 +53,17 @@ class ThreadStore(Store):
 
     async def project(self, actions: Iterable[Action]) -> None:
         """Takes the actions into account; doing so again changes nothing."""
-        if not self.types.threadings:
+        if not self.types.threadings or not (pieces := self._pieces(actions)):
             return
-        pieces = list(self._pieces(actions).items())
-        if not pieces:
-            return
-        there = await self._threads.insert_new([_document(*one) for one in pieces])
-        if there:
-            await self._threads.bulk_write([change for index in there for change in _changes(*pieces[index])])
+        met = [piece for piece in pieces if piece.id in self._met]
+        new = [piece for piece in pieces if piece.id not in self._met]
+        if met and await self._threads.bulk_write([piece.change() for piece in met]) < len(met):
+            new = pieces  # one is gone, or has a set that is full
+        if new:
+            there = await self._threads.insert_new([piece.document() for piece in new])
+            if there:
+                await self._threads.bulk_write([change for index in there for change in new[index].changes()])
+        self._remember(pieces)
 
     async def of(self, profile_ids: Sequence[UUID], limit: int) -> list[Thread]:
         """The threads of a customer with these profiles in which anything was done last; the latest first."""
@@ -97,19 +105,25 @@ class ThreadStore(Store):
         )
         return [_threaded(name, begun, counts) for name in sorted({one["_id"]["type"] for one in begun})]
 
-    def _pieces(self, actions: Iterable[Action]) -> dict[_Place, Document]:
+    def _pieces(self, actions: Iterable[Action]) -> list["_Piece"]:
         """What the actions are of threads."""
         threadings = self.types.threadings
-        together: dict[_Place, tuple[Threading, list[tuple[Action, _Facts]]]] = {}
+        together: dict[_Place, dict[bytes, _Part]] = {}
         for action in actions:
-            if action.subject is None or action.journey is not None:
+            if action.subject is None or action.journey is not None or action.subject.kind not in threadings:
                 continue
-            for name, threading in threadings.get(action.subject.kind, ()):
-                facts = _facts(action, action.subject)
-                if threading.when is None or threading.when.holds(facts):
+            facts = _facts(action, action.subject)
+            for name, threading in threadings[action.subject.kind]:
+                holding = threading.asked.holding(facts)
+                if threading.when is None or "when" in holding:
                     place = (action.profile_id, name, action.subject)
-                    together.setdefault(place, (threading, []))[1].append((action, facts))
-        return {place: _piece(*some) for place, some in together.items()}
+                    together.setdefault(place, {})[action.position.packed()] = (action, holding)
+        return [_piece(place, parts) for place, parts in together.items()]
+
+    def _remember(self, pieces: Iterable["_Piece"]) -> None:
+        self._met.update(dict.fromkeys(piece.id for piece in pieces))
+        for _ in range(len(self._met) - _MOST_MET):
+            self._met.popitem(last=False)
 
     def _thread(self, pieces: Sequence[Document]) -> Thread:
         """One thread of the pieces that the profiles of one customer have of it."""
@@ -134,7 +148,88 @@ class ThreadStore(Store):
         )
 
 
-def _facts(action: Action, subject: Subject) -> _Facts:
+class _Piece(NamedTuple):
+    """What some actions are of one thread. `sets` are ids of actions, by the path of the field."""
+
+    id: UUID
+    place: _Place
+    first: Document
+    last_at: datetime
+    turn: Document | None
+    channels: Sequence[str]
+    sets: Mapping[str, Sequence[UUID]]
+
+    def document(self) -> Document:
+        """As it is stored first."""
+        profile_id, name, subject = self.place
+        made: Document = {
+            "_id": self.id,
+            "profile_id": profile_id,
+            "type": name,
+            "subject": {"kind": subject.kind, "id": subject.id},
+            "first": self.first,
+            "last_at": self.last_at,
+            "channels": self.channels,
+        }
+        if self.turn is not None:
+            made["turn"] = self.turn
+        for path, ids in self.sets.items():
+            outer, _, inner = path.partition(".")
+            if inner:
+                made.setdefault(outer, {})[inner] = ids
+            else:
+                made[outer] = ids
+        return made
+
+    def change(self) -> UpdateOne:
+        """What it makes of one that is stored and has no full set."""
+        where, change = self._registers()
+        for path, ids in self.sets.items():
+            where[_full(path)] = {"$exists": False}
+            change["$addToSet"][path] = {"$each": ids}
+        return UpdateOne(where, change)
+
+    def changes(self) -> Iterator[UpdateOne]:
+        """The same, one for each set, so that those that are full stay as they are."""
+        yield UpdateOne(*self._registers())
+        for path, ids in self.sets.items():
+            where = {"_id": self.id, "profile_id": self.place[0], _full(path): {"$exists": False}}
+            yield UpdateOne(where, {"$addToSet": {path: {"$each": ids}}})
+
+    def _registers(self) -> tuple[Document, Document]:
+        latest = {"last_at": self.last_at} | ({"turn": self.turn} if self.turn else {})
+        channels = {"channels": {"$each": self.channels}}
+        where = {"_id": self.id, "profile_id": self.place[0]}
+        return where, {"$min": {"first": self.first}, "$max": latest, "$addToSet": channels}
+
+
+def _piece(place: _Place, parts: Mapping[bytes, _Part]) -> _Piece:
+    """The piece of a thread that these are, given by their order."""
+    orders = sorted(parts)
+    first, last = parts[orders[0]][0], parts[orders[-1]][0]
+    turn: Document | None = None
+    sets: dict[str, list[UUID]] = {}
+    for order in orders:
+        action, holding = parts[order]
+        if status := _status(holding):
+            # First the order: of two registers the database keeps the greater, and compares them field by field.
+            turn = {"order": order, "at": action.at, "channel": action.channel, "status": status.value}
+        for name in holding:
+            if path := "reopenings" if name == "reopens" else name if name.startswith("counts.") else "":
+                sets.setdefault(path, []).append(action.id)
+    began = {"order": orders[0], "at": first.at, "channel": first.channel}
+    channels = sorted({action.channel for action, _ in parts.values()})
+    return _Piece(_id(place), place, began, last.at, turn, channels, sets)
+
+
+def _status(holding: frozenset[str]) -> Status | None:
+    """What an action makes of the thread; one that does both leaves it open."""
+    if "reopens" in holding:
+        return Status.OPEN
+    return Status.COMPLETED if "completes" in holding else None
+
+
+def _facts(action: Action, subject: Subject) -> Mapping[str, Any]:
     """What a condition may ask of the action: FACTS."""
     return {
         "type": action.type,
@@ -146,61 +241,9 @@ def _facts(action: Action, subject: Subject) -> _Facts:
     }
 
 
-def _piece(threading: Threading, actions: Sequence[tuple[Action, _Facts]]) -> Document:
-    """The piece of a thread that these actions are."""
-    done = [action for action, _ in actions]
-    first = min(done, key=attrgetter("position"))
-    piece: Document = {
-        "first": {"order": first.position.packed(), "at": first.at, "channel": first.channel},
-        "last_at": max(action.at for action in done),
-        "channels": sorted({action.channel for action in done}),
-    }
-    if turns := list(_turns(threading, actions)):
-        piece["turn"] = max(turns, key=lambda turn: turn["order"])
-    if threading.reopens and (reopenings := _those(threading.reopens.holds, actions)):
-        piece["reopenings"] = reopenings
-    counts = {name: _those(condition.holds, actions) for name, condition in threading.counts.items()}
-    if found := {name: ids for name, ids in counts.items() if ids}:
-        piece["counts"] = found
-    return piece
-
-
-def _turns(threading: Threading, actions: Iterable[tuple[Action, _Facts]]) -> Iterator[Document]:
-    """What completed or reopened it; an action that does both leaves it open."""
-    for action, facts in actions:
-        if threading.reopens is not None and threading.reopens.holds(facts):
-            status = Status.OPEN
-        elif threading.completes is not None and threading.completes.holds(facts):
-            status = Status.COMPLETED
-        else:
-            continue
-        # First the order: of two registers the database keeps the greater, and compares them field by field.
-        yield {"order": action.position.packed(), "at": action.at, "channel": action.channel, "status": status.value}
-
-
-def _those(holds: Callable[[_Facts], bool], actions: Iterable[tuple[Action, _Facts]]) -> list[UUID]:
-    """The ids of the actions for which it holds, each once."""
-    return sorted({action.id for action, facts in actions if holds(facts)})
-
-
-def _document(place: _Place, piece: Document) -> Document:
-    """A piece as it is stored first."""
-    profile_id, name, subject = place
-    about = {"kind": subject.kind, "id": subject.id}
-    return {"_id": _id(place), "profile_id": profile_id, "type": name, "subject": about, **piece}
-
-
-def _changes(place: _Place, piece: Document) -> Iterator[UpdateOne]:
-    """What more actions make of a piece that is stored."""
-    where = {"_id": _id(place), "profile_id": place[0]}
-    latest = {name: piece[name] for name in ("last_at", "turn") if name in piece}
-    channels = {"channels": {"$each": piece["channels"]}}
-    yield UpdateOne(where, {"$min": {"first": piece["first"]}, "$max": latest, "$addToSet": channels})
-    sets = {f"counts.{name}": ids for name, ids in piece.get("counts", {}).items()}
-    for name, ids in (sets | {"reopenings": piece.get("reopenings", ())}).items():
-        if ids:
-            is_full = {f"{name}.{MOST_COUNTED - 1}": {"$exists": False}}
-            yield UpdateOne(where | is_full, {"$addToSet": {name: {"$each": ids}}})
+def _full(path: str) -> str:
+    """The place in a set that is taken once it is full."""
+    return f"{path}.{MOST_COUNTED - 1}"
 
 
 def _id(place: _Place) -> UUID:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steadylight_server.core import conditions as module
-from steadylight_server.core.conditions import MOST_CHARACTERS, Condition
+from steadylight_server.core.conditions import MOST_CHARACTERS, Condition, Conditions
 
 NAMES = ("type", "channel", "subject", "properties", "agent")
 FEW = ("type", "channel")
@@ -148,6 +148,23 @@ def test_made_up_values_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) 
     assert len(asked._known) <= 3
 
 
+def test_several_are_answered_by_one_look_where_none_depends_on_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_KNOWN", 3)
+    moved = condition('type == "case.reassigned" && properties.kind == "group"')
+    asked = Conditions({"closes": condition('type == "case.closed"'), "moved": moved, "any": condition("true")})
+    group, person = ({"kind": kind} for kind in ("group", "person"))
+
+    closed = [asked.holding(facts()) for _ in range(2)]
+    reassigned = [asked.holding(facts("case.reassigned", properties=one)) for one in (group, person, group)]
+    others = [asked.holding(facts(str(number))) for number in range(9)]
+
+    assert closed == [{"closes", "any"}] * 2
+    assert reassigned == [{"moved", "any"}, {"any"}, {"moved", "any"}]
+    assert others == [{"any"}] * 9
+    assert len(asked._known) <= 3
+    assert Conditions({}).holding(facts()) == frozenset()
+
+
 def test_two_of_the_same_text_are_equal() -> None:
     one, same, other = condition('type == "a"'), condition('type == "a"'), condition('type == "b"')
 
@@ -180,8 +197,13 @@ _FACTS = st.fixed_dictionaries(
 )
 
 
-@given(text=_TEXTS, asked=st.lists(_FACTS, min_size=1, max_size=12))
-def test_what_is_remembered_is_what_would_be_found(text: str, asked: list[dict[str, Any]]) -> None:
-    remembering = condition(text)
+@given(texts=st.lists(_TEXTS, max_size=3), asked=st.lists(_FACTS, min_size=1, max_size=12))
+def test_what_is_remembered_is_what_would_be_found(texts: list[str], asked: list[dict[str, Any]]) -> None:
+    each = [condition(text) for text in texts]
+    together = Conditions({str(place): condition(text) for place, text in enumerate(texts)})
 
-    assert [remembering.holds(one) for one in asked] == [condition(text).holds(one) for one in asked]
+    found = [[one.holds(facts) for one in each] for facts in asked]
+    held = [together.holding(facts) for facts in asked]
+
+    assert found == [[condition(text).holds(facts) for text in texts] for facts in asked]
+    assert held == [{str(place) for place, holds in enumerate(one) if holds} for one in found]

@@ -255,6 +255,20 @@ async def test_a_set_ends_where_a_document_would_grow_without_end(
     assert (await slices.stores.threads.counted())[0].counts == {"groups": 5}
 
 
+async def test_one_that_is_gone_is_made_again(slices: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_MET", 2)
+    ann = uuid4()
+    told = [about(f"{number}", ann, "contact.opened", number) for number in range(4)]
+    await slices.stores.threads.project(told)
+    await slices.database.raw["threads"].delete_many({"subject.id": {"$in": ["1", "3"]}})
+
+    await slices.stores.threads.project([moved(f"{number}", ann, "group", 9) for number in range(4)])
+
+    found = await slices.stores.threads.of([ann], 9)
+    assert {one.subject.id: one.started_at.minute for one in found} == {"0": 0, "1": 9, "2": 2, "3": 9}
+    assert [one.counts for one in found] == [{"groups": 1}] * 4
+
+
 async def test_all_are_counted_by_type_and_channel(slices: Slices) -> None:
     ann, bob = uuid4(), uuid4()
     await slices.stores.threads.project(

@@ -27,8 +27,8 @@ from steadylight_server.timeline.models import Action, Subject
 
 # Of one kind in one journey. More is a machine's doing, and would one day be more than a document holds.
 MOST_COUNTED = 1_000
-# An update that finds nothing costs less than an insert that finds something, so threads that this process has met are
-# updated, and inserted only if they turn out to be gone. This many take some 10 MB.
+# An insert costs a fourth of an upsert, but is wasted on what is there: threads that this process has met are updated,
+# and inserted only if they turn out to be gone. This many take some 10 MB.
 _MOST_MET = 50_000
 _SIZE = {"$size": {"$ifNull": ["$reopenings", []]}}
 _Place = tuple[UUID, str, Subject]  # profile, type, subject: one stored piece of a thread
@@ -77,7 +77,7 @@ class ThreadStore(Store):
         pieces: dict[tuple[str, Subject], list[Document]] = {}
         for piece in found:
             pieces.setdefault(_about(piece), []).append(piece)
-        return [self._thread(pieces[about]) for about in latest]
+        return [self._thread(pieces[about]) for about in latest if about in pieces]
 
     async def counted(self) -> list[Threaded]:
         """All threads by type, each profile's counted as one. Scans: for operators, never for a request."""
@@ -214,9 +214,8 @@ def _piece(place: _Place, parts: Mapping[bytes, _Part]) -> _Piece:
         if status := _status(holding):
             # First the order: of two registers the database keeps the greater, and compares them field by field.
             turn = {"order": order, "at": action.at, "channel": action.channel, "status": status.value}
-        for name in holding:
-            if path := "reopenings" if name == "reopens" else name if name.startswith("counts.") else "":
-                sets.setdefault(path, []).append(action.id)
+        for name in holding - {"when", "completes"}:
+            sets.setdefault("reopenings" if name == "reopens" else name, []).append(action.id)
     began = {"order": orders[0], "at": first.at, "channel": first.channel}
     channels = sorted({action.channel for action, _ in parts.values()})
     return _Piece(_id(place), place, began, last.at, turn, channels, sets)

@@ -45,6 +45,7 @@ from steadylight_server.journeys.answers import AnswerStore
 from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.journeys.store import JourneyStore
+from steadylight_server.journeys.threads import ThreadStore
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
@@ -67,6 +68,7 @@ class Stores:
     contacts: ContactStore
     types: TypeStore
     traits: TraitStore
+    threads: ThreadStore
     intents: IntentStore
     audit: AuditStore
     counters: CounterStore
@@ -84,6 +86,7 @@ class Stores:
             ContactStore(database),
             TypeStore(database),
             TraitStore(database),
+            ThreadStore(database, JourneyTypes()),
             IntentStore(database, lease_seconds=settings.intent_lease),
             AuditStore(database),
             CounterStore(database),
@@ -138,7 +141,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
-        journeys = JourneyService(stores.journeys, stores.answers, identity, timeline, JourneyTypes())
+        journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
         ingest = Ingest(database, stores.intents, identity, timeline, journeys, token_secret=secret)
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
         operations = Operations(identity, audit)

@@ -27,7 +27,6 @@ from steadylight_server.core.http import Http
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
-from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
@@ -63,7 +62,12 @@ class Slices:
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
         self.journeys = JourneyService(
-            self.stores.journeys, self.stores.answers, self.identity, self.timeline, JourneyTypes(), clock=clock
+            self.stores.journeys,
+            self.stores.answers,
+            self.stores.threads,
+            self.identity,
+            self.timeline,
+            clock=clock,
         )
         self.ingest = Ingest(
             database,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from steadylight_server.access.models import Channel
 from steadylight_server.identity.kinds import Kind, undeclared
-from steadylight_server.journeys.models import JourneyType, Question
+from steadylight_server.journeys.models import JourneyType, Question, Threading
 
 
 class How(StrEnum):
@@ -111,9 +111,20 @@ def _of_journey(type: JourneyType) -> dict[str, str]:
         "abandoned": f"abandoned after {type.abandoned_after}" if type.abandoned_after else "",
         "resume": f"picked up from {type.resume.name}",
         **{f"resume in {channel}": f"in {channel} from {level.name}" for channel, level in type.resume_in.items()},
+        **(_of_threading(type.threads) if type.threads else {}),
         **{f"question {name}": f"asks {name} ({_of_question(one)})" for name, one in type.questions.items()},
     }
     return {name: text for name, text in told.items() if text}
+
+
+def _of_threading(threading: Threading) -> dict[str, str]:
+    told = {
+        "threads": f"one for each {threading.subject}",
+        "when": f"of what is {threading.when.text}" if threading.when else "",
+        "completes": f"completed by {threading.completes.text}" if threading.completes else "",
+        "reopens": f"reopened by {threading.reopens.text}" if threading.reopens else "",
+    }
+    return told | {f"count {name}": f"counts {name} ({one.text})" for name, one in threading.counts.items()}
 
 
 def _of_question(question: Question) -> str:

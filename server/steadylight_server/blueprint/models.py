@@ -10,11 +10,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from steadylight_server.access.models import HIGHEST_ASSURANCE, Channel, ChannelKind, ChannelName
 from steadylight_server.core import document
 from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.conditions import MOST_CHARACTERS, Condition
 from steadylight_server.identity.kinds import DECLARED, UNDECLARED_BAR, Kind, undeclared
 from steadylight_server.identity.models import NAMED, RECORD
 from steadylight_server.identity.values import Normaliser
 from steadylight_server.ingest.models import AssuranceName, KindName
-from steadylight_server.journeys.models import Category, Form, JourneyType, Question, Reuse, Sensitivity
+from steadylight_server.journeys.models import (
+    Category,
+    Form,
+    JourneyType,
+    Question,
+    Reuse,
+    Sensitivity,
+    Threading,
+    condition,
+)
 
 _SHIPPED = {kind.name: kind for kind in DECLARED}
 
@@ -37,6 +47,12 @@ def _region(text: str) -> str:
     return text
 
 
+def _condition(text: str) -> str:
+    """Raises ValueError for what is no condition over what is known of an action."""
+    condition(text)
+    return text
+
+
 # In YAML `null` and `0` are no text; in these lists they are meant as it.
 Text = Annotated[
     str,
@@ -50,6 +66,9 @@ Duration = Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,4}[smhd]$")]
 JourneyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
 StepName = JourneyName
 QuestionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
+CountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
+ConditionText = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS), AfterValidator(_condition)]
+SubjectKind = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Label = Annotated[str, StringConstraints(max_length=200)]
 # Not CLAIMED: whoever says that they are somebody would be.
 BarName = Literal["CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]
@@ -201,6 +220,36 @@ class DeclaredQuestion(_Closed):
         )
 
 
+class DeclaredThreads(_Closed):
+    """Which actions are of a journey although they name none, as those of systems that know of no journeys.
+
+    Conditions are CEL over `type`, `channel`, `actor`, `subject.kind`, `subject.id`, `properties` and `agent`; what
+    cannot be evaluated does not hold.
+    """
+
+    subject: SubjectKind = Field(
+        description="The kind of subject: each subject of that kind that a customer's actions are about is a journey."
+    )
+    when: ConditionText | None = Field(None, description="Which of these actions are part of it. Left out: all.")
+    completes: ConditionText | None = Field(None, description="Which actions complete it. Left out: none does.")
+    reopens: ConditionText | None = Field(
+        None, description="Which actions open it again, and are counted as that. Left out: none does."
+    )
+    counts: dict[CountName, ConditionText] = Field(
+        {}, max_length=20, description="What is counted in it, by name: the actions for which the condition holds."
+    )
+
+    def threading(self) -> Threading:
+        """As `journeys` keeps it."""
+        return Threading(
+            self.subject,
+            _optional(self.when),
+            _optional(self.completes),
+            _optional(self.reopens),
+            {name: condition(text) for name, text in self.counts.items()},
+        )
+
+
 class DeclaredJourney(_Closed):
     """A type of journey. Types that nobody declares work, too; one that is under way keeps what it began with."""
 
@@ -220,6 +269,11 @@ class DeclaredJourney(_Closed):
         "CLAIMED", description="How sure a channel must be of who it is before it may pick the journey up."
     )
     resume_in: dict[ChannelName, AssuranceName] = Field({}, description="The same for single channels, by name.")
+    threads: DeclaredThreads | None = Field(
+        None,
+        description="Which actions that name no journey are of one of this type. Holds for what is recorded from now "
+        "on; `steadylight rebuild` applies it to what was recorded before.",
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -243,7 +297,12 @@ class DeclaredJourney(_Closed):
             _span(self.abandoned_after),
             Assurance[self.resume],
             {channel: Assurance[level] for channel, level in self.resume_in.items()},
+            self.threads.threading() if self.threads else None,
         )
+
+
+def _optional(text: str | None) -> Condition | None:
+    return None if text is None else condition(text)
 
 
 def _span(text: str | None) -> timedelta | None:

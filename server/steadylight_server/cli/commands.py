@@ -14,6 +14,7 @@ from steadylight_server.cli import (
     facts,
     imports,
     indexes,
+    journeys,
     keys,
     links,
     rebuild,
@@ -51,7 +52,7 @@ program = typer.Typer(
     help="One memory of the customer for every channel. Start with [bold]steadylight serve[/].",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for noun in (serve, blueprints, replay, facts, indexes, rebuild, doctor):
+for noun in (serve, blueprints, replay, journeys, facts, indexes, rebuild, doctor):
     noun.add_to(program)
 program.add_typer(channels.group, name="channel")
 program.add_typer(blueprints.group, name="blueprint")

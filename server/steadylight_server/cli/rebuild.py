@@ -1,4 +1,4 @@
-"""`steadylight rebuild`: makes the projections anew from the actions."""
+"""`steadylight rebuild`: makes the projections anew from the actions, journeys by the blueprint in force."""
 
 import asyncio
 import time
@@ -16,8 +16,8 @@ def add_to(program: typer.Typer) -> None:
     program.command(
         "rebuild",
         epilog="Example: steadylight rebuild --data /var/lib/steadylight",
-        help="Make everything that is derived from actions anew: contacts, traits, and the types that were seen. "
-        "Servers can go on recording meanwhile.",
+        help="Make everything that is derived from actions anew: contacts, traits, the types that were seen, answers, and "
+        "the journeys that the blueprint in force threads. Servers can go on recording meanwhile.",
     )(rebuild)
 
 
@@ -35,11 +35,18 @@ def rebuild(data: Data = None, json: AsJson = False) -> None:
 
 
 async def _rebuilt(chosen: Settings, uri: str, *, quiet: bool) -> tuple[int, float]:
+    from steadylight_server.blueprint.watch import Watch
+    from steadylight_server.identity.kinds import Kinds
     from steadylight_server.timeline.rebuild import rebuild
 
-    async with opened(chosen, uri) as (database, _):
+    async with opened(chosen, uri) as (database, stores):
+        await Watch(stores.blueprints, Kinds(), stores.threads.types, lambda: None).refresh()
         total = await database.collection("actions").count({})
         began = time.monotonic()
         with progress(total, quiet=quiet) as at:
-            actions = await rebuild(database, lambda done: at(done, f"{done:,} actions"))
+            actions = await rebuild(
+                database,
+                lambda done: at(done, f"{done:,} actions"),
+                others=[stores.threads.beside, stores.answers.beside],
+            )
         return actions, time.monotonic() - began

@@ -141,10 +141,12 @@ class Collection:
                 query, change, upsert=upsert, return_document=True, session=CURRENT.get()
             )
 
-    async def bulk_write(self, changes: Sequence[UpdateOne | ReplaceOne[Document]]) -> None:
-        """Applies the changes in no order, in one round trip."""
+    async def bulk_write(self, changes: Sequence[UpdateOne | ReplaceOne[Document]]) -> int:
+        """Applies the changes in no order, in one round trip. Returns how many of them found a document."""
         with translated():
-            await self._of.bulk_write(changes, ordered=False, session=CURRENT.get())
+            result = await self._of.bulk_write(changes, ordered=False, session=CURRENT.get())
+        matched: int = result.matched_count
+        return matched
 
     async def delete_one(self, query: Mapping[str, Any]) -> None:
         """Removes one document, if it is there."""

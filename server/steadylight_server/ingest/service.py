@@ -4,7 +4,7 @@
 2. may they the key's scope; assurance is capped by what the channel may assert
 3. who      identifiers to profiles, in bulk; what nobody known did to its persona (ingest/personas.py)
 4. append   insert on the action id; a repetition is a DUPLICATE, another content under the same id a CONFLICT
-5. project  contacts, types, traits, links; order-free and repeatable
+5. project  contacts, types, traits, threads, links; order-free and repeatable
 6. answer   a verdict for each, and a token
 
 An intent is written before step 4 and deleted after step 5; `finish_old` takes over those that a crash left behind.
@@ -54,7 +54,7 @@ _REASONS = {
 
 
 class Ingest:
-    """Takes batches of actions."""
+    """Takes batches of actions. `thread` brings the journeys that are made of actions up to these."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ A null value takes an answer back.
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from pymongo import IndexModel, UpdateOne
@@ -64,6 +64,10 @@ class AnswerStore(Store):
     def __init__(self, database: Database, *, suffix: str = "") -> None:
         super().__init__(database, suffix=suffix)
         self._answers = self.collection("answers")
+
+    def beside(self, suffix: str) -> Self:
+        """The same, over a second set of collections."""
+        return type(self)(self.database, suffix=suffix)
 
     async def project(self, actions: Iterable[Action]) -> None:
         """Takes the actions into account; doing so again changes nothing."""

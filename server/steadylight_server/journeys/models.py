@@ -5,11 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.conditions import Condition, Conditions
+from steadylight_server.timeline.models import Subject
+
+# What a condition of a threading may ask of an action; the first three have few values.
+FACTS = ("type", "channel", "actor", "subject", "properties", "agent")
 
 # The types of the actions that tell of a journey.
 STARTED = "journey.started"
@@ -142,6 +148,34 @@ _WANTED = {
 }
 
 
+def condition(text: str) -> Condition:
+    """What an action is asked for its journey. Raises ValueError for what is no CEL over FACTS."""
+    return Condition(text, FACTS, few=FACTS[:3])
+
+
+@dataclass(frozen=True)
+class Threading:
+    """Which actions are of a journey although they name none: those about a `subject` of that kind for which `when`
+    holds. Each subject is one journey.
+
+    It is COMPLETED by the latest action for which `completes` holds, OPEN by one for which `reopens` does. `counts` are
+    what is counted in it, by name.
+    """
+
+    subject: str
+    when: Condition | None = None
+    completes: Condition | None = None
+    reopens: Condition | None = None
+    counts: Mapping[str, Condition] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def asked(self) -> Conditions:
+        """What is asked of each action: `when`, `completes`, `reopens` and `counts.NAME`, where they are declared."""
+        own = {"when": self.when, "completes": self.completes, "reopens": self.reopens}
+        counts = {f"counts.{name}": condition for name, condition in self.counts.items()}
+        return Conditions({**{name: one for name, one in own.items() if one is not None}, **counts})
+
+
 @dataclass(frozen=True)
 class JourneyType:
     """The rules of one type of journey. As it is here for a type that nobody declared.
@@ -160,6 +194,7 @@ class JourneyType:
     abandoned_after: timedelta | None = None
     resume: Assurance = Assurance.CLAIMED
     resume_in: Mapping[str, Assurance] = field(default_factory=lambda: MappingProxyType({}))
+    threads: Threading | None = None
 
     def question(self, name: str) -> Question:
         """The question of that name; one that nobody declared may be asked, too."""
@@ -199,6 +234,43 @@ class Journey:
     def age(self) -> tuple[datetime, UUID]:
         """The earliest comes first."""
         return (self.started_at, self.id)
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A journey that nobody began by name: what was done about one subject, as its type's `threads` say.
+
+    `changed_at` and `changed_in` are of the action that last completed or reopened it, `reopened` is how often that was
+    done. `channels` are in alphabetical order.
+    """
+
+    id: UUID
+    profile_id: UUID
+    type: JourneyType
+    subject: Subject
+    status: Status
+    started_at: datetime
+    started_in: str
+    active_at: datetime
+    channels: tuple[str, ...]
+    reopened: int = 0
+    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    changed_at: datetime | None = None
+    changed_in: str | None = None
+
+
+@dataclass(frozen=True)
+class Threaded:
+    """All threads of one type, counted: how many are COMPLETED, how many were ever reopened, what was counted in them
+    by name, and how many began in each channel.
+    """
+
+    type: str
+    journeys: int
+    completed: int
+    reopened: int
+    counts: Mapping[str, int]
+    by_channel: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from steadylight_server.identity.models import Customer, Profile
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.journeys.answers import AnswerStore, Register
 from steadylight_server.journeys.asks import asks, told, worthless
-from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.models import (
     ADVANCED,
     ANSWERED,
@@ -40,9 +39,11 @@ from steadylight_server.journeys.models import (
     Reuse,
     Sensitivity,
     Status,
+    Thread,
     listed,
 )
 from steadylight_server.journeys.store import JourneyStore, being
+from steadylight_server.journeys.threads import ThreadStore
 from steadylight_server.timeline.models import Action, ActionFilter, Actor, Order
 from steadylight_server.timeline.service import TimelineService
 
@@ -67,9 +68,9 @@ class JourneyService:
         self,
         store: JourneyStore,
         answers: AnswerStore,
+        threads: ThreadStore,
         identity: IdentityService,
         timeline: TimelineService,
-        types: JourneyTypes,
         *,
         clock: Clock = now,
     ) -> None:
@@ -78,7 +79,8 @@ class JourneyService:
         self._identity = identity
         self._timeline = timeline
         self._clock = clock
-        self.types = types
+        self._threads = threads
+        self.types = threads.types
 
     async def start(self, deed: Action, type: str, key: str) -> tuple[Journey, Action]:
         """The open journey of that type and key of whoever did the deed, or a new one; and the deed, to be recorded.
@@ -166,6 +168,10 @@ class JourneyService:
         same = await self._store.same(customer.profile_ids, journey.type.name, journey.key)
         others = [one for one in same if one.id != journey.id]
         return listed([journey, *others])[0]
+
+    async def threads(self, profile_ids: Sequence[UUID], limit: int = MOST_JOURNEYS) -> list[Thread]:
+        """What a customer's actions about one thing make up, by the blueprint; what was done last comes first."""
+        return await self._threads.of(profile_ids, limit)
 
     def pipelines(self, profile_ids: Collection[UUID]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """What `of` looks for, by collection, for whoever asks for more than that in one round trip."""
@@ -343,7 +349,8 @@ class JourneyService:
         return deed if done is not None else None
 
     async def project(self, actions: Sequence[Action]) -> None:
-        """Brings answers and the latest activity up to these actions; again is harmless."""
+        """Brings threads, answers and the latest activity up to these actions; again is harmless."""
+        await self._threads.project(actions)
         if not any(action.journey for action in actions):
             return
         await self._answers.project(actions)

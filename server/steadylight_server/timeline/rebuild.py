@@ -6,6 +6,7 @@ and it is taken into account once more afterwards.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from steadylight_server.core.mongo import Database
 from steadylight_server.timeline.contacts import ContactStore
@@ -16,13 +17,35 @@ from steadylight_server.timeline.types import TypeStore
 
 _CHUNK = 1_000
 _SUFFIX = ".rebuilt"
-_Projection = ContactStore | TypeStore | TraitStore
-_PROJECTIONS: tuple[type[_Projection], ...] = (ContactStore, TypeStore, TraitStore)
+_PROJECTIONS = (ContactStore, TypeStore, TraitStore)
 
 
-async def rebuild(database: Database, on_progress: Callable[[int], None] = lambda done: None) -> int:
-    """Returns how many actions there were. `on_progress` is told how many are done so far."""
-    fresh = tuple(store(database, suffix=_SUFFIX) for store in _PROJECTIONS)
+class Projection(Protocol):
+    """A store of what is made of actions."""
+
+    async def begin_anew(self) -> None: ...
+
+    async def take_the_place_of(self, other: Any) -> None: ...
+
+    async def project(self, actions: Sequence[Action]) -> object: ...
+
+
+async def rebuild(
+    database: Database,
+    on_progress: Callable[[int], None] = lambda done: None,
+    *,
+    others: Sequence[Callable[[str], Projection]] = (),
+) -> int:
+    """Returns how many actions there were. `on_progress` is told how many are done so far.
+
+    `others` make the projections of slices above, each given what goes behind the names of its collections.
+    """
+
+    def made(suffix: str) -> Sequence[Projection]:
+        own = [store(database, suffix=suffix) for store in _PROJECTIONS]
+        return [*own, *(make(suffix) for make in others)]
+
+    fresh = made(_SUFFIX)
     for store in fresh:
         await store.begin_anew()
     actions = ActionStore(database)
@@ -38,14 +61,14 @@ async def rebuild(database: Database, on_progress: Callable[[int], None] = lambd
         done += await _project(fresh, chunk)
         on_progress(done)
         await _catch_up(database, appended, fresh)
-        current = tuple(store(database) for store in _PROJECTIONS)
+        current = made("")
         for new, old in zip(fresh, current, strict=True):
             await new.take_the_place_of(old)
         await _catch_up(database, appended, current)
     return done
 
 
-async def _project(stores: Sequence[_Projection], chunk: list[Action]) -> int:
+async def _project(stores: Sequence[Projection], chunk: list[Action]) -> int:
     """Empties the chunk into the stores; how many there were."""
     count = len(chunk)
     if count:
@@ -55,7 +78,7 @@ async def _project(stores: Sequence[_Projection], chunk: list[Action]) -> int:
     return count
 
 
-async def _catch_up(database: Database, appended: Appended, stores: Sequence[_Projection]) -> None:
+async def _catch_up(database: Database, appended: Appended, stores: Sequence[Projection]) -> None:
     """Takes into account all that was appended until now."""
     until = await database.moment()
     chunk: list[Action] = []

@@ -8,6 +8,7 @@ from steadylight_server.blueprint.difference import Change, How
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.kinds import Kind
 from steadylight_server.identity.values import Normaliser
+from steadylight_server.journeys.models import JourneyType, Threading, condition
 
 
 def channel(name: str, kind: ChannelKind, highest: Assurance, cost: float | None = None) -> Channel:
@@ -83,3 +84,29 @@ def test_a_kind_that_nobody_declares_is_exact() -> None:
     assert difference.other_normalisers({"badge": folded}, {}) == {"badge": "folded → exact"}
     assert difference.other_normalisers({}, {"badge": folded}) == {"badge": "exact → folded"}
     assert difference.other_normalisers({"badge": exact}, {}) == {}
+
+
+def test_what_becomes_of_threads() -> None:
+    closed, moved = condition('type == "case.closed"'), condition('type == "case.moved"')
+    before = {
+        "incident": JourneyType("incident", threads=Threading("case", completes=closed, counts={"moved": moved})),
+        "order": JourneyType("order"),
+    }
+    after = {
+        "incident": JourneyType("incident", threads=Threading("ticket", when=closed, reopens=moved)),
+        "order": JourneyType("order", threads=Threading("order", counts={"moved": moved})),
+    }
+
+    assert list(difference.of_journeys(before, before)) == []
+    assert list(difference.of_journeys(before, after)) == [
+        Change(
+            How.CHANGED,
+            "journey incident: one for each case → one for each ticket; no when → of what is "
+            'type == "case.closed"; no reopens → reopened by type == "case.moved"; completed by '
+            'type == "case.closed" → no completes; counts moved (type == "case.moved") → no count moved',
+        ),
+        Change(
+            How.CHANGED,
+            'journey order: no threads → one for each order; no count moved → counts moved (type == "case.moved")',
+        ),
+    ]

@@ -7,6 +7,8 @@ from steadylight_server.blueprint.document import read
 from steadylight_server.core.document import MOST_CHARACTERS
 from steadylight_server.core.errors import Invalid
 
+THREADS = "version: 1\njourneys:\n  incident:\n    threads:\n"
+
 
 def fault(text: str) -> str:
     with pytest.raises(Invalid) as refused:
@@ -112,6 +114,23 @@ def test_it_reads_what_is_declared() -> None:
         (
             "version: 1\nidentifier_kinds:\n  login:\n    most: 2",
             "line 1: identifier_kinds.login.most: two logins are never one customer, so it is 1",
+        ),
+        (
+            f"{THREADS}      subject: case\n      when: actor != SYSTEM",
+            "line 6: journeys.incident.threads.when: there is no 'SYSTEM' to ask of. There are type, channel, actor,",
+        ),
+        (
+            f"{THREADS}      subject: case\n      completes: |\n        type ==\n",
+            "line 6: journeys.incident.threads.completes: this is no condition in CEL: line 2, character 1:",
+        ),
+        (
+            f"{THREADS}      subject: case\n      counts:\n        a: 'true'\n        b: type = 'x'",
+            "line 8: journeys.incident.threads.counts.b: this is no condition in CEL: character 6:",
+        ),
+        (f"{THREADS}      when: 'true'", "line 4: journeys.incident.threads.subject: is missing"),
+        (
+            f"{THREADS}      subject: case\n      counts: {{A: 'true'}}",
+            "line 6: journeys.incident.threads.counts.A: a name has",
         ),
         ("#" * (MOST_CHARACTERS + 1), "A blueprint has at most 500,000 characters."),
     ],

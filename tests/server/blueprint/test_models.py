@@ -5,10 +5,18 @@ from datetime import UTC, datetime
 import pytest
 
 from steadylight_server.access.models import Channel, ChannelKind
-from steadylight_server.blueprint.models import Blueprint, DeclaredChannel, DeclaredKind
+from steadylight_server.blueprint.models import (
+    Blueprint,
+    DeclaredChannel,
+    DeclaredJourney,
+    DeclaredKind,
+    DeclaredThreads,
+)
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.kinds import DECLARED, Kind
 from steadylight_server.identity.values import Normaliser
+from steadylight_server.journeys.declared import JourneyTypes
+from steadylight_server.journeys.models import Threading, condition
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -96,3 +104,38 @@ def test_a_channel_has_the_assurance_of_its_kind_unless_it_says_so() -> None:
         cost_per_contact=0.1,
     )
     assert (desk.highest_assurance, desk.cost_per_contact) == (Assurance.OTP, None)
+
+
+def test_what_is_threaded_is_found_by_the_kind_of_its_subject() -> None:
+    all_of_it = DeclaredThreads(
+        subject="case",
+        when='actor != "SYSTEM"',
+        completes='type == "case.closed"',
+        reopens='type == "case.reopened"',
+        counts={"moved": 'type == "case.moved"'},
+    )
+    blueprint = Blueprint(
+        version=1,
+        journeys={
+            "incident": DeclaredJourney(threads=all_of_it),
+            "audit": DeclaredJourney(threads=DeclaredThreads(subject="case")),
+            "order": DeclaredJourney(threads=DeclaredThreads(subject="order")),
+            "move": DeclaredJourney(),
+        },
+    )
+    types = JourneyTypes()
+
+    types.declare(blueprint.journey_types(7))
+
+    whole = Threading(
+        "case",
+        condition('actor != "SYSTEM"'),
+        condition('type == "case.closed"'),
+        condition('type == "case.reopened"'),
+        {"moved": condition('type == "case.moved"')},
+    )
+    assert types.threadings == {
+        "case": [("incident", whole), ("audit", Threading("case"))],
+        "order": [("order", Threading("order"))],
+    }
+    assert (types.of("move").threads, types.of("incident").threads) == (None, whole)

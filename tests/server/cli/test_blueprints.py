@@ -170,6 +170,16 @@ def test_the_example_of_a_telephone_company_applies(environment: str, steadyligh
     assert len(steadylight.json("channel", "list")) == 5
 
 
+def test_the_example_of_a_service_desk_applies(environment: str, steadylight: Steadylight) -> None:
+    applied = steadylight.json("apply", EXAMPLES / "service-desk.yaml")
+
+    assert [change["what"].partition(":")[0] for change in applied["changes"]] == [
+        *(f"channel {name}" for name in ("phone", "web", "email", "ivr", "desk")),
+        "journey incident",
+    ]
+    assert 'one for each case, completed by type == "case.closed"' in applied["changes"][-1]["what"]
+
+
 def test_running_servers_notice(
     environment: str, steadylight: Steadylight, file: Callable[[str], Path], start: Callable[..., Process]
 ) -> None:

@@ -25,6 +25,7 @@ def test_these_are_the_commands() -> None:
         "version",
         "indexes",
         "rebuild",
+        "journeys",
         "doctor",
         "channel add",
         "channel list",

@@ -14,16 +14,19 @@ from .conftest import Steadylight
 def test_projections_are_made_anew(
     environment: str, steadylight: Steadylight, written: Callable[..., Path], mongod: EmbeddedDatabase
 ) -> None:
-    steadylight("replay", written(*(action(login("C-1"), channel="web", contact="visit") for _ in range(3))))
+    answered = {"type": "journey.answered", "journey": "move", "properties": {"question": "postcode", "value": "SW1"}}
+    visit = [action(login("C-1"), channel="web", contact="visit", **given) for given in ({}, {}, answered)]
+    steadylight("replay", written(*visit))
     with pymongo.MongoClient[dict[str, object]](mongod.uri) as client:
-        contacts = client[environment]["contacts"]
-        before = list(contacts.find())
-        contacts.delete_many({})
+        made = [client[environment][name] for name in ("contacts", "answers")]
+        before = [list(one.find()) for one in made]
+        for one in made:
+            one.delete_many({})
 
         said = steadylight("rebuild")
-        after = list(contacts.find())
+        after = [list(one.find()) for one in made]
 
     assert said.stdout.startswith("Rebuilt from 3 actions in ")
-    assert len(before) == 1
+    assert [len(one) for one in before] == [1, 1]
     assert after == before
     assert steadylight.json("rebuild")["actions"] == 3

@@ -63,6 +63,7 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "traits": Kept.PROJECTION,
         "answers": Kept.PROJECTION,
         "journeys": Kept.LEDGER,
+        "threads": Kept.PROJECTION,
         "intents": Kept.TRANSIENT,
         "links": Kept.LEDGER,
         "blueprints": Kept.LEDGER,
@@ -70,4 +71,4 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "audit_head": Kept.LEDGER,
         "rates": Kept.TRANSIENT,
     }
-    assert [await store.missing_indexes() for store in stores] == [[]] * 12
+    assert [await store.missing_indexes() for store in stores] == [[]] * 13

@@ -18,6 +18,7 @@ from steadylight_server.identity.models import Identifier, Key
 from steadylight_server.ingest.models import Answer, VerdictKind
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import Intent, IntentStore
+from steadylight_server.journeys.models import JourneyType, Threading, condition
 from steadylight_server.timeline.contacts import ENDED
 from tests.factories import action, batch, login, viewer
 from tests.server.conftest import SECRET, Slices
@@ -399,6 +400,7 @@ async def test_a_write_that_fails_for_one_action_is_to_be_sent_again(slices: Sli
 def swept(house: Slices) -> Ingest:
     """As the sweeper of a server to which every intent is old."""
     process = house.beside()
+    process.stores.threads.types.declare(house.stores.threads.types.declared)
     intents = IntentStore(house.database, lease_seconds=0)
     return Ingest(house.database, intents, process.identity, process.timeline, process.journeys, token_secret=SECRET)
 
@@ -423,6 +425,42 @@ async def test_a_batch_that_broke_off_is_finished_by_the_sweeper(house: Slices, 
     assert len(await house.documents("contacts", profile_id=document["profile_id"])) == 1
     assert len(await house.documents("action_types", _id=one["type"])) == 1
     assert intent["action_ids"] == UUID(one["id"]).bytes
+
+
+@pytest.fixture
+def threaded(house: Slices) -> Slices:
+    """A server that makes a journey of each case."""
+    threads = Threading("case", completes=condition('type == "case.closed"'), counts={"all": condition("true")})
+    house.stores.threads.types.declare({"incident": JourneyType("incident", threads=threads)})
+    return house
+
+
+async def test_what_is_about_one_subject_becomes_a_journey(threaded: Slices) -> None:
+    who, case = somebody(), {"kind": "case", "id": uuid4().hex}
+    told = [action(who, type=type, subject=case) for type in ("case.opened", "case.moved", "case.closed")]
+    named = action(who, type="case.moved", subject=case, journey="complaint")
+
+    for some in (told[2:], told[:1], [named], told):
+        await threaded.ingest.record(WEB, batch(*some))
+
+    [document] = await stored(threaded, told[0])
+    [thread] = await threaded.stores.threads.of([document["profile_id"]], 5)
+    assert (thread.subject, thread.status, thread.counts) == (tuple(case.values()), "COMPLETED", {"all": 3})
+
+
+async def test_journeys_of_a_batch_that_broke_off_are_finished_by_the_sweeper(threaded: Slices) -> None:
+    one = action(somebody(), type="case.closed", subject={"kind": "case", "id": uuid4().hex})
+    async with threaded.failing("insert", "update", collection="threads", **UNCONFIRMED):
+        with pytest.raises(Unavailable):
+            await threaded.ingest.record(WEB, batch(one))
+    await threaded.database.raw["threads"].delete_many({})
+    await asyncio.sleep(0.002)
+
+    finished = await swept(threaded).finish_old()
+
+    [document] = await stored(threaded, one)
+    [thread] = await threaded.stores.threads.of([document["profile_id"]], 5)
+    assert (finished, thread.status) == (1, "COMPLETED")
 
 
 async def crash(house: Slices, *actions: dict[str, Any]) -> None:

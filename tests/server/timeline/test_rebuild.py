@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from steadylight_server.core.mongo import Database
+from steadylight_server.journeys.models import JourneyType, Threading, condition
 from steadylight_server.timeline import rebuild as module
 from steadylight_server.timeline.contacts import ENDED
-from steadylight_server.timeline.models import Action
+from steadylight_server.timeline.models import Action, Subject
 from steadylight_server.timeline.rebuild import rebuild
 from tests.factories import fact
 from tests.server.conftest import Slices
@@ -60,8 +61,31 @@ async def test_rebuilt_projections_equal_the_live_ones_whatever_became_of_them(
     assert await projections(slices) == right
     assert done == 120
     assert progress == [40, 80, 120, 120]
-    assert [await store.missing_indexes() for store in slices.stores.all()] == [[]] * 12
+    assert [await store.missing_indexes() for store in slices.stores.all()] == [[]] * 13
     assert not [name for name in await slices.database.collection_names() if "rebuilt" in name]
+
+
+async def test_journeys_are_rebuilt_as_they_are_declared_now(slices: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHUNK", 40)
+    told = [made(number) for number in range(100)]
+    about = [one._replace(subject=Subject("call", f"{number % 9}")) for number, one in enumerate(told)]
+    await recorded(slices, about)
+    threads, types = slices.stores.threads, slices.stores.threads.types
+    types.declare({"call": JourneyType("call", threads=Threading("call", completes=condition(f'type == "{ENDED}"')))})
+    none = await slices.documents("threads")
+    await threads.project(about)
+    right = await slices.documents("threads")
+    await slices.database.raw["threads"].update_many({}, {"$set": {"last_at": START, "reopenings": []}})
+
+    await rebuild(slices.database, others=[threads.beside])
+    again = await slices.documents("threads")
+    types.declare({})
+    await rebuild(slices.database, others=[threads.beside])
+
+    assert (none, len(right)) == ([], 63)
+    assert [{**one, "channels": sorted(one["channels"])} for one in again] == right
+    assert await slices.documents("threads") == []
+    assert await threads.missing_indexes() == []
 
 
 async def test_a_database_without_actions_is_rebuilt_to_nothing(slices: Slices) -> None:

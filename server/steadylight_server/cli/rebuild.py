@@ -16,8 +16,8 @@ def add_to(program: typer.Typer) -> None:
     program.command(
         "rebuild",
         epilog="Example: steadylight rebuild --data /var/lib/steadylight",
-        help="Make everything that is derived from actions anew: contacts, traits, the types that were seen, answers, and "
-        "the journeys that the blueprint in force threads. Servers can go on recording meanwhile.",
+        help="Make everything that is derived from actions anew: contacts, traits, the types that were seen, answers, "
+        "and the journeys that the blueprint in force threads. Servers can go on recording meanwhile.",
     )(rebuild)
 
 

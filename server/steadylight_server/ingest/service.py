@@ -22,7 +22,7 @@ from steadylight_server.access.models import Role, Scope, Viewer
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.clock import Clock, in_milliseconds, now
-from steadylight_server.core.errors import Forbidden, Invalid
+from steadylight_server.core.errors import Forbidden, Invalid, Unavailable
 from steadylight_server.core.ids import uuid7
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.models import PERSONA, Evidence, Home, Identifier, Key, Reason, after, heard
@@ -120,8 +120,10 @@ class Ingest:
         return desk.action(draft, profile_id), earlier[0] if earlier else None
 
     async def keep(self, actions: Sequence[Action]) -> None:
-        """Stores deeds that are done, and projects them; again is harmless."""
-        await self._keep(actions)
+        """Stores deeds that are done, and projects them; again is harmless. Raises Unavailable for one not stored."""
+        outcomes, _ = await self._keep(actions)
+        if Outcome.RETRY in outcomes:
+            raise Unavailable("It is done, but not on the timeline yet. Send it again.")
 
     async def _placed(self, desk: "_Desk", drafts: list["_Draft"], known: dict[Key, UUID]) -> list["_Draft"]:
         """The drafts, in order; what was done under a persona that was somebody's by then goes to its leftovers.

@@ -22,7 +22,8 @@ from steadylight_server.core.stores import Kept, Store
 from steadylight_server.journeys.models import ANSWERED, ASKED, MOST_QUESTION, Answer
 from steadylight_server.timeline.models import Action
 
-# More than anybody was asked; a channel that makes up names does not make every question slow.
+# More than anybody was asked; a channel that makes up names does not make every question slow. What was answered last
+# goes first.
 MOST_READ = 1_000
 _Place = tuple[UUID, str, str]  # profile, journey, question
 
@@ -93,7 +94,8 @@ class AnswerStore(Store):
     async def of(self, profile_ids: Collection[UUID]) -> list[Register]:
         """What these profiles were asked and said."""
         query = {"profile_id": {"$in": list(profile_ids)}}
-        return [_register(one) for one in await self._answers.find(query, limit=MOST_READ)]
+        found = await self._answers.find(query, sort=[("said.order", -1)], limit=MOST_READ)
+        return [_register(one) for one in found]
 
 
 _NOTHING: Document = {"order": b""}

@@ -27,6 +27,7 @@ CHANGED = "journey.changed"
 STALLED = "journey.stalled"
 
 MOST_QUESTION = 100  # characters of its name
+MOST_MATCHED = 1_000  # characters of an answer that a pattern is tried on, which may be slow
 
 
 class Status(StrEnum):
@@ -120,6 +121,8 @@ class Question:
             return None  # It takes the answer back.
         if self.form is not None and not _FITS[self.form](value):
             return f"{self.name}: {_WANTED[self.form]} is wanted."
+        if self.pattern is not None and len(str(value)) > MOST_MATCHED:
+            return f"{self.name}: at most {MOST_MATCHED} characters."
         if self.pattern is not None and not re.fullmatch(self.pattern, str(value)):
             return f"{self.name}: it must match {self.pattern!r}."
         if self.choices and value not in self.choices:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+import structlog
+
 from steadylight_server.access.models import Scope, Viewer
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.core.errors import Conflict, Forbidden
+from steadylight_server.core.errors import Conflict, Forbidden, Unavailable
 from steadylight_server.core.mongo import Database, Session
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.models import (
@@ -26,10 +28,11 @@ from steadylight_server.journeys.models import (
     Known,
     Status,
 )
-from steadylight_server.journeys.service import PREFIX, JourneyService
+from steadylight_server.journeys.service import PREFIX, JourneyService, read
 from steadylight_server.timeline.models import Action
 
 T = TypeVar("T")
+log = structlog.get_logger("steadylight.operations")
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,13 @@ class JourneyOperations:
     async def start(self, viewer: Viewer, asker: Asker, type: str, key: str) -> Done[PickedUp]:
         """Starts a journey, or picks up the open one of that type and key. Raises Invalid, Forbidden."""
         async with self._database.session() as session:
-            deed = await self._draft(viewer, asker, (STARTED, RESUMED), {"type": type, "key": key or None})
-            journey, deed = await self._journeys.start(deed, type, key)
-            await self._record(deed)
+            about = {"type": type, "key": key or None}
+            draft, earlier = await self._drafted(viewer, asker, (STARTED, RESUMED), about)
+            if earlier is not None and (id := read(earlier.journey or "")) is not None:
+                journey, deed = await self._journeys.one(id), earlier  # whatever has become of it since
+            else:
+                journey, deed = await self._journeys.start(draft, type, key)
+                await self._record(deed)
             customer = await self._journeys.whose(deed.profile_id, deed.assurance)
             answers = await self._journeys.answers(journey, customer, deed.assurance)
             picked = PickedUp(journey, deed.type != STARTED, answers, deed.assurance)
@@ -119,10 +126,17 @@ class JourneyOperations:
     async def catch_up(self) -> int:
         """Does what has become of journeys by itself, and records what others left; how many deeds."""
         async with self._database.session():
-            deeds = [*await self._journeys.fire(), *await self._journeys.unrecorded()]
-            for deed in deeds:
-                await self._record(deed)
-        return len(deeds)
+            done = 0
+            for deed in (*await self._journeys.fire(), *await self._journeys.unrecorded()):
+                try:
+                    await self._record(deed)
+                except Unavailable:
+                    raise
+                except Exception:  # One that cannot be recorded must not hold up the others.
+                    log.exception("what was done about a journey cannot be recorded", journey=deed.journey)
+                else:
+                    done += 1
+        return done
 
     async def _changed(self, change: Change, deed: Action, session: Session) -> Done[tuple[Change, Assurance]]:
         if change.is_done:
@@ -137,7 +151,20 @@ class JourneyOperations:
         about: Mapping[str, Any],
         journey: UUID | None = None,
     ) -> Action:
-        """Raises Conflict where the operation's id was used for anything but this; else as `Ingest.draft`."""
+        return (await self._drafted(viewer, asker, types, about, journey))[0]
+
+    async def _drafted(
+        self,
+        viewer: Viewer,
+        asker: Asker,
+        types: Sequence[str],
+        about: Mapping[str, Any],
+        journey: UUID | None = None,
+    ) -> tuple[Action, Action | None]:
+        """What is to be done, and what was done by the same operation before.
+
+        Raises Conflict where the operation's id was used for anything but this; else as `Ingest.draft`.
+        """
         if not viewer.may(Scope.CUSTOMERS_READ):
             raise Forbidden(f"This credential lacks the scope {Scope.CUSTOMERS_READ}.")
         given = {"contact": asker.contact, "agent": asker.agent}
@@ -152,7 +179,7 @@ class JourneyOperations:
         draft, earlier = await self._ingest.draft(viewer, raw)
         if earlier is not None and not _is_repeated(earlier, draft, types, about, journey):
             raise Conflict("This operation id was used for something else.")
-        return draft
+        return draft, earlier
 
     async def _record(self, deed: Action) -> None:
         await self._ingest.keep([deed])

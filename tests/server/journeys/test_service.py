@@ -11,7 +11,7 @@ import pytest
 from steadylight_server.access.models import Viewer
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import now
-from steadylight_server.core.errors import Conflict, Forbidden, Invalid, NotFound
+from steadylight_server.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from steadylight_server.journeys.models import (
     Again,
     Change,
@@ -25,6 +25,7 @@ from steadylight_server.journeys.models import (
 )
 from steadylight_server.journeys.service import named
 from steadylight_server.operations.journeys import Asker, PickedUp
+from steadylight_server.timeline.models import Action
 from tests.factories import action, batch, login, viewer
 from tests.server.conftest import Slices
 
@@ -651,3 +652,52 @@ async def test_answers_are_the_same_in_any_order_and_however_often(house: Slices
 
     assert await house.documents("answers", journey=named(journey)) == stored
     assert stored[0]["said"]["value"] == 5
+
+
+async def test_a_start_repeated_after_its_end_tells_of_the_same_journey(house: Slices) -> None:
+    who = somebody()
+    once = asker(who)
+    first = (await house.errands.start(WEB, once, "a", "")).result
+    await become(house, who, first.journey, Status.COMPLETED)
+
+    again = (await house.errands.start(WEB, once, "a", "")).result
+
+    assert (again.journey.id, again.journey.status, again.resumed) == (first.journey.id, Status.COMPLETED, False)
+    assert len(await house.documents("journeys", profile_id=first.journey.profile_id)) == 1
+
+
+async def test_a_deed_that_is_not_stored_stays_until_it_is(stalling: Slices) -> None:
+    who = somebody()
+    journey = (await start(stalling, who)).journey
+    async with stalling.failing("insert", collection="actions", errorCode=91):
+        with pytest.raises(Unavailable):
+            await advance(stalling, who, journey, "plan", None)
+
+    assert "journey.advanced" not in await told_of(stalling, journey)
+    assert (await stalling.journeys.one(journey.id)).step == "plan"
+    assert await later(stalling, seconds=15) == 1
+    assert await told_of(stalling, journey) == ["journey.started", "journey.advanced"]
+
+
+async def test_a_deed_that_cannot_be_recorded_holds_up_no_other(
+    stalling: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journeys = [(await start(stalling, somebody())).journey for _ in range(2)]
+    keep, bad = stalling.ingest.keep, named(journeys[0])
+
+    async def broken(actions: Sequence[Action]) -> None:
+        if actions[0].journey == bad:
+            raise ValueError("no")
+        await keep(actions)
+
+    monkeypatch.setattr(stalling.ingest, "keep", broken)
+
+    assert await later(stalling, minutes=61) == 1
+    assert await told_of(stalling, journeys[1]) == ["journey.started", "journey.stalled"]
+
+
+def test_a_pattern_is_not_tried_on_a_novel() -> None:
+    question = Question("word", pattern="(a+)+b")
+
+    assert question.fault("ab") is None
+    assert question.fault("a" * 1_001) == "word: at most 1000 characters."

@@ -127,8 +127,7 @@ class Journey(nodes.Node):
 
     @strawberry.field(description="Since when nothing has happened for too long; null while that is not so.")
     def stalled_at(self) -> datetime | None:
-        at = self._journey.stalled_at
-        return at if at is not None and at >= self._journey.active_at else None
+        return self._journey.stalled_at if self._journey.has_stalled else None
 
     @strawberry.field(description="The open journey of the same type and key that takes its place, after a merge.")
     def duplicate_of(self) -> strawberry.ID | None:
@@ -161,14 +160,18 @@ class Journey(nodes.Node):
 
 def journey(info: Info, listed: Listed, person: Person, assurance: Assurance = Assurance.CLAIMED) -> Journey:
     """A journey as the graph shows it to somebody who is so sure of who the customer is."""
-    role = viewer(info).role
-    sure = {Role.CUSTOMER: Assurance.LOGIN, Role.AGENT: Assurance.IN_PERSON, Role.ADMIN: Assurance.IN_PERSON}
     return Journey(
         id=nodes.shown(nodes.JOURNEY, listed.journey.id),
         listed=listed,
         person=person,
-        assurance=max(assurance, sure.get(role, Assurance.CLAIMED)),
+        assurance=sure(info, assurance),
     )
+
+
+def sure(info: Info, assurance: Assurance) -> Assurance:
+    """How sure the viewer is of who the customer is, if their word alone counts for so much."""
+    roles = {Role.CUSTOMER: Assurance.LOGIN, Role.AGENT: Assurance.IN_PERSON, Role.ADMIN: Assurance.IN_PERSON}
+    return max(assurance, roles.get(viewer(info).role, Assurance.CLAIMED))
 
 
 def answer(said: Said) -> Answer:

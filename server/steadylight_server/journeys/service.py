@@ -167,21 +167,31 @@ class JourneyService:
         """What is known in a journey to somebody of that assurance, by question."""
         registers = await self._answers.of(customer.profile_ids)
         others = await self._others(journey, customer, registers)
-        found: list[Answer] = []
-        for name in sorted({one.question for one in registers}):
-            rules = journey.type.question(name)
-            mine = [one for one in registers if one.question == name]
-            said = _latest(_told(journey, mine, rules, others), rules)
-            is_told = rules.sensitivity is not Sensitivity.SECRET and assurance >= rules.assurance
-            if said is not None and is_told:
-                found.append(said)
-        return found
+        return _answers(journey, registers, others, assurance)
 
     async def shown(self, journey: Journey, customer: Customer, assurance: Assurance, channel: str) -> list[Answer]:
         """The same for somebody who looks at a journey without having picked it up."""
         if assurance < journey.type.bar(channel):
             return []
         return await self.answers(journey, customer, assurance)
+
+    async def answers_of(
+        self, listed: Sequence[Listed], customer: Customer, assurance: Assurance, channel: str
+    ) -> Mapping[UUID, Sequence[Answer]]:
+        """As `shown`, of several of a customer's journeys at once, by id.
+
+        What a merge brought together is taken from these journeys alone, which saves a look-up for each.
+        """
+        journeys = [one.journey for one in listed]
+        admitted = [one for one in journeys if assurance >= one.type.bar(channel)]
+        if not admitted:
+            return {}
+        registers = await self._answers.of(customer.profile_ids)
+        same: dict[tuple[str, str], set[str]] = {}
+        for one in journeys:
+            if one.status.is_open:
+                same.setdefault((one.type.name, one.key), set()).add(named(one))
+        return {one.id: _answers(one, registers, same.get((one.type.name, one.key), ()), assurance) for one in admitted}
 
     async def _others(self, journey: Journey, customer: Customer, registers: Iterable[Register]) -> set[str]:
         """The customer's other journeys of the same type and key, which a merge brought together."""
@@ -277,12 +287,11 @@ class JourneyService:
         fired: list[Action] = []
         for journey in await self._store.due(at, _TOGETHER):
             assert journey.due_at is not None
-            has_stalled = journey.stalled_at is not None and journey.stalled_at >= journey.active_at
-            due = _due(journey.type, journey.active_at, has_stalled=has_stalled)
+            due = _due(journey.type, journey.active_at, has_stalled=journey.has_stalled)
             if journey.status is not Status.OPEN or due is None or due > at:
                 until = due if journey.status is Status.OPEN else None
                 await self._store.postpone(journey.id, journey.due_at, until)
-            elif (deed := await self._fire(journey, due, at, has_stalled=has_stalled)) is not None:
+            elif (deed := await self._fire(journey, due, at, has_stalled=journey.has_stalled)) is not None:
                 fired.append(deed)
         return fired
 
@@ -399,6 +408,21 @@ def _told(
     """The registers that count for a question of this journey."""
     own = {named(journey), *others}
     return [one for one in registers if question.is_shared or one.journey in own]
+
+
+def _answers(
+    journey: Journey, registers: Sequence[Register], others: Collection[str], assurance: Assurance
+) -> list[Answer]:
+    """What is known in a journey to somebody of that assurance, by question."""
+    found: list[Answer] = []
+    for name in sorted({one.question for one in registers}):
+        rules = journey.type.question(name)
+        mine = [one for one in registers if one.question == name]
+        said = _latest(_told(journey, mine, rules, others), rules)
+        is_told = rules.sensitivity is not Sensitivity.SECRET and assurance >= rules.assurance
+        if said is not None and is_told:
+            found.append(said)
+    return found
 
 
 def _latest(registers: Iterable[Register], question: Question) -> Answer | None:

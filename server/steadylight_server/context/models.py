@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Customer, Identifier
 from steadylight_server.journeys.models import Listed
 from steadylight_server.timeline.models import Action, Contact
+
+
+class BriefForm(StrEnum):
+    """How short a context is told, and to whom."""
+
+    SMS = "SMS"  # one text message, which others may read
+    CARD = "CARD"  # a few lines for whoever serves the customer
 
 
 @dataclass(frozen=True)

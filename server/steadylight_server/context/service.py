@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from steadylight_server.access.models import Scope, Viewer
-from steadylight_server.context.models import Context
+from steadylight_server.context import brief
+from steadylight_server.context.models import BriefForm, Context
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.clock import Clock, now
@@ -92,3 +93,21 @@ class ContextService:
             at=self._clock(),
             token=written.token(self._token_secret) if written else after,
         )
+
+    async def brief(
+        self, context: Context, form: BriefForm, assurance: Assurance, channel: str, contact: str | None = None
+    ) -> list[str]:
+        """The context in few words, to somebody in that channel who is so sure of who it is: lines (see `brief`).
+
+        `contact` is the one under way. Answers are read in one query, and only if anything is open.
+        """
+        person = context.customer or context.persona
+        listed = [one for one in context.journeys if one.journey.status.is_open]
+        answers: brief.Answers = {}
+        if person is not None and listed:
+            moment = Moment.from_token(context.token, self._token_secret) if context.token else None
+            async with self._database.session(moment):
+                answers = await self._journeys.answers_of(listed, person, assurance, channel)
+        if form is BriefForm.SMS:
+            return [brief.sms(context, answers)]
+        return brief.card(context, answers, (channel, contact))

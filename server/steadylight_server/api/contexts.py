@@ -1,5 +1,6 @@
 """Contexts in the graph: typed for front ends and people, as one document for the SDK."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,9 +14,9 @@ from steadylight_server.api.actions import (
     action,
 )
 from steadylight_server.api.customers import Customer, customer
-from steadylight_server.api.enums import Assurance
+from steadylight_server.api.enums import Assurance, BriefForm
 from steadylight_server.api.info import Info, viewer
-from steadylight_server.api.journeys import Journey, journey
+from steadylight_server.api.journeys import Journey, journey, sure
 from steadylight_server.api.scalars import ContextDocument, written
 from steadylight_server.context.models import Context as Known
 from steadylight_server.identity.models import Identifier as Asserted
@@ -32,6 +33,9 @@ class ContextInput:
     contact: str | None = strawberry.field(default=None, description="The channel's key for the contact under way.")
     after: str | None = strawberry.field(default=None, description="A token: show at least what that write stored.")
     recent: int = strawberry.field(default=20, description="How many of the newest actions, 1 to 100.")
+    brief: BriefForm | None = strawberry.field(
+        default=None, description="The short form that the document carries, too; `Context` has a field for it."
+    )
 
 
 @strawberry.type(description="One visit, call, chat or letter.")
@@ -47,6 +51,7 @@ class Contact:
 @strawberry.type(description="What one channel may know of one customer now.")
 class Context:
     known: strawberry.Private[Known]
+    contact: strawberry.Private[str | None]
 
     @strawberry.field(description="The customer; null while nothing is proven, when the rest is this contact's alone.")
     def customer(self) -> Customer | None:
@@ -85,6 +90,17 @@ class Context:
         person = self.known.customer or self.known.persona
         return [journey(info, one, person, self.known.assurance) for one in self.known.journeys] if person else []
 
+    @strawberry.field(
+        description="The same in few words: what is open, the most urgent first. Never what is SECRET, and in a text "
+        "message PUBLIC answers only."
+    )
+    async def brief(
+        self,
+        info: Info,
+        form: Annotated[BriefForm, strawberry.argument(description="How short, and for whom.")] = BriefForm.CARD,
+    ) -> list[str]:
+        return await brief(info, self.known, form, self.contact)
+
     @strawberry.field(description="When this was put together, by the server's clock.")
     def at(self) -> datetime:
         return self.known.at
@@ -111,6 +127,12 @@ async def fetch(info: Info, input: ContextInput) -> Known:
     return known
 
 
+async def brief(info: Info, known: Known, form: BriefForm, contact: str | None) -> list[str]:
+    """The short form, as the viewer may see it."""
+    assurance = sure(info, known.assurance)
+    return await info.context.services.context.brief(known, form, assurance, viewer(info).channel or "", contact)
+
+
 @strawberry.type
 class ContextQueries:
     """Reading a context."""
@@ -119,17 +141,19 @@ class ContextQueries:
     async def context(
         self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]
     ) -> Context:
-        return Context(known=await fetch(info, input))
+        return Context(known=await fetch(info, input), contact=input.contact)
 
     @strawberry.field(description="The same in one JSON object: what the SDK reads.")
     async def context_document(
         self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]
     ) -> ContextDocument:
-        return ContextDocument(document(await fetch(info, input)))
+        known = await fetch(info, input)
+        told = await brief(info, known, input.brief, input.contact) if input.brief else None
+        return ContextDocument(document(known, told))
 
 
-def document(known: Known) -> dict[str, Any]:
-    """As context.schema.json says."""
+def document(known: Known, brief: Sequence[str] | None = None) -> dict[str, Any]:
+    """As context.schema.json says; `brief` is left out unless it was asked for."""
     return {
         "customer": nodes.shown(nodes.CUSTOMER, known.customer.id) if known.customer else None,
         "assurance": known.assurance.name,
@@ -141,6 +165,7 @@ def document(known: Known) -> dict[str, Any]:
         "contacts": [_contact(visit) for visit in known.contacts],
         "at": written(known.at),
         "token": known.token,
+        **({"brief": list(brief)} if brief is not None else {}),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from steadylight_server.context import brief, gsm
 from steadylight_server.context.models import BriefForm, Context
@@ -57,6 +57,10 @@ EMPTY = Context(
     token=None,
 )
 
+# A context has too many parts to be made smaller in less than minutes; its words tell enough.
+_PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+_CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
 
 def journey(type: JourneyType = BROADBAND, status: Status = Status.OPEN, *, ago: float = 2, **fields: Any) -> Journey:
     """One that was last touched so many days ago."""
@@ -89,7 +93,7 @@ def met(channel: str, *, ago: float, **fields: Any) -> Contact:
     return Contact(uuid4(), ANN.id, channel, fields.pop("key", None), at, at, **fields)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, deadline=None, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(worlds)
 def test_the_laws_of_short_forms_hold(world: World) -> None:
     hold(world)

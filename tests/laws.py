@@ -197,8 +197,9 @@ async def _people(house: Slices, run: _Run) -> list[Customer]:
 
 async def _seen(house: Slices, run: _Run, person: Customer) -> tuple[Any, ...]:
     """All that is read of a customer, but for ids."""
-    actions, contacts, _ = await house.timeline.recent(person.profile_ids, 100)
+    actions, contacts, recent, _ = await house.timeline.recent(person.profile_ids, 100)
     traits = await house.timeline.traits(person.profile_ids)
+    assert recent == traits
     return (
         sorted(run.plain(profile.key) for profile in person.profiles),
         [action.type for action in actions],

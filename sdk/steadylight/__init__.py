@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         PastContact,
         Question,
         Subject,
+        Trait,
         Verdicts,
     )
     from ._options import Options
@@ -87,6 +88,7 @@ __all__ = [
     "Subject",
     "Timeout",
     "TooComplex",
+    "Trait",
     "Unauthenticated",
     "Unavailable",
     "Unreachable",
@@ -113,6 +115,7 @@ _HOMES = {
         "PastContact",
         "Question",
         "Subject",
+        "Trait",
         "Verdicts",
     ),
     "_options": ("Options",),

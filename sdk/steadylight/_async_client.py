@@ -31,13 +31,16 @@ class AsyncContact(Recording):
         super().__init__(light._shared.recorder, identifiers, key, token, persona)
         self._light = light
 
-    async def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> Context:
+    async def context(
+        self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20, brief: str | None = None
+    ) -> Context:
         """What this channel should know about the customer now, `recent` actions included; `within` seconds.
 
         First delivers this contact's own actions, or says `pending`. Raises the error tree; with `stale_ok`, a server
-        that is away gives the last known context, marked `stale`, if there is one.
+        that is away gives the last known context, marked `stale`, if there is one. `brief` "SMS" or "CARD" asks for it
+        in few words, too: one text message, or at most 5 lines for whoever serves the customer.
         """
-        return await self._light._play(self._light._shared.context(self, within, stale_ok, recent))
+        return await self._light._play(self._light._shared.context(self, within, stale_ok, recent, brief))
 
     async def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "AsyncJourney":
         """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.

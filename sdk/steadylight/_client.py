@@ -45,7 +45,7 @@ class Shared:
         self.recorder = Recorder(self.options, on_refused, self.endpoint)
         self.known = Known()
 
-    def context(self, contact: Recording, within: float, stale_ok: bool, recent: int) -> "Reading":
+    def context(self, contact: Recording, within: float, stale_ok: bool, recent: int, brief: str | None) -> "Reading":
         """Reads what the channel should know of who is in that contact."""
         with LOADING:
             from ._reading import reading
@@ -59,6 +59,7 @@ class Shared:
             within=within,
             stale_ok=stale_ok,
             recent=recent,
+            brief=brief,
         )
 
     def journey(
@@ -113,13 +114,16 @@ class Contact(Recording):
         super().__init__(light._shared.recorder, identifiers, key, token, persona)
         self._light = light
 
-    def context(self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20) -> "Context":
+    def context(
+        self, *, within: float = 0.3, stale_ok: bool = False, recent: int = 20, brief: str | None = None
+    ) -> "Context":
         """What this channel should know about the customer now, `recent` actions included; `within` seconds.
 
         First delivers this contact's own actions, or says `pending`. Raises the error tree; with `stale_ok`, a server
-        that is away gives the last known context, marked `stale`, if there is one.
+        that is away gives the last known context, marked `stale`, if there is one. `brief` "SMS" or "CARD" asks for it
+        in few words, too: one text message, or at most 5 lines for whoever serves the customer.
         """
-        return self._light._play(self._light._shared.context(self, within, stale_ok, recent))
+        return self._light._play(self._light._shared.context(self, within, stale_ok, recent, brief))
 
     def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "Journey":
         """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.

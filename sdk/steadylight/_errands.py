@@ -111,6 +111,8 @@ class Errands:
             told = {names.get(name, name): value for name, value in one.items() if value or name == "id"}
             told |= {"active_at": self._active(one), "duplicate_of": latest.get((one["type"], one["key"]))}
             told.pop("activeAt", None)
+            said = map(self._answer, self._questions(one["id"], family)) if _is_open(one) else ()
+            told["answers"] = [_without_null(answer) for answer in said if answer is not None] or None
             if not _is_open(one) or told["duplicate_of"] == one["id"]:
                 del told["duplicate_of"]
             shown.append({name: value for name, value in told.items() if value is not None})
@@ -235,6 +237,10 @@ def _is_passed_over(
         place, after = (first.channel, first.contact), steps[steps.index(first) + 1 :]
         return place != here and any((one.channel, one.contact) == place and one not in mine for one in after)
     return False
+
+
+def _without_null(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if value is not None}
 
 
 def _is_open(journey: Mapping[str, Any]) -> bool:

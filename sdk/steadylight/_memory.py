@@ -184,9 +184,30 @@ class Memory:
             "actions": [_shown(each) for each in actions[:recent]],
             "contacts": _contacts(actions),
             "journeys": self.journeys(family),
+            "traits": self._traits(family),
             "at": rfc3339(self._now()),
             "token": self.token,
         }
+
+    def _traits(self, family: Sequence[Home]) -> list[dict[str, Any]]:
+        """By name, the latest; but what was said of somebody who had proven themselves goes before all else."""
+        best: dict[str, tuple[bool, RecordedAction]] = {}
+        for each in self.of(family):
+            counts = self._assurances[each.id] >= Assurance.KNOWLEDGE
+            for name in each.traits:
+                if name not in best or counts >= best[name][0]:
+                    best[name] = (counts, each)
+        return [
+            {
+                "name": name,
+                "value": said.traits[name],
+                "at": rfc3339(said.at),
+                "assurance": self._assurances[said.id],
+                "channel": said.channel,
+            }
+            for name, (_, said) in sorted(best.items())
+            if said.traits[name] is not None
+        ]
 
     def of(self, family: Sequence[Home]) -> list[RecordedAction]:
         """All actions of these homes, in the order of the timeline."""

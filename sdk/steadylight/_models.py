@@ -120,6 +120,8 @@ class JourneyState(_Model):
     steps: tuple[str, ...] = ()
     #: What it asks, in order; empty for a type that no blueprint declares, and in a context.
     questions: tuple[Question, ...] = ()
+    #: In a context, and while it is open: what is known in it to this channel, by question; never what is SECRET.
+    answers: tuple[Answer, ...] = ()
     outcome: str | None = None
     reopened: int = 0
     started_at: UtcDatetime
@@ -133,6 +135,17 @@ class JourneyState(_Model):
     def is_open(self) -> bool:
         """Whether it can be picked up."""
         return self.status in ("OPEN", "WAITING")
+
+
+class Trait(_Model):
+    """A named fact about a customer, and where it comes from."""
+
+    name: str
+    value: Any
+    at: UtcDatetime
+    #: How sure the channel was of whom it spoke.
+    assurance: Assurance
+    channel: str
 
 
 class Context(_Model):
@@ -150,6 +163,10 @@ class Context(_Model):
     contacts: tuple[PastContact, ...] = ()
     #: What they want to get done: what is open first, then the latest.
     journeys: tuple[JourneyState, ...] = ()
+    #: What is known of them, by name.
+    traits: tuple[Trait, ...] = ()
+    #: In few words, where `context(brief=…)` asked for it: one text message, or the lines of a card.
+    brief: tuple[str, ...] = ()
     #: The server's time of this answer.
     at: UtcDatetime
     #: Proves what this answer had seen; opaque.

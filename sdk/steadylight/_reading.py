@@ -45,6 +45,7 @@ def reading(
     within: float,
     stale_ok: bool,
     recent: int,
+    brief: str | None = None,
 ) -> Reading:
     """The context of a contact. Raises the error tree, unless a last known context may stand in for it.
 
@@ -56,8 +57,10 @@ def reading(
         yield Flush(contact, within / 2)
     pending = undelivered(contact) > 0
     # With the assurance: what was shown to somebody signed in is not for whom merely claims to be them.
-    who = (contact, tuple(tuple(sorted(identifier.items())) for identifier in identifiers), token, recent)
+    who = (contact, tuple(tuple(sorted(identifier.items())) for identifier in identifiers), token, recent, brief)
     variables: dict[str, Any] = {"identifiers": list(identifiers), "contact": contact, "recent": recent}
+    if brief is not None:
+        variables["brief"] = brief
     if recorder.token is not None:
         variables["after"] = recorder.token
     try:

@@ -167,11 +167,15 @@ Context.contacts                       U YFYYYS YS FFYY YY YY UUU
 Context.journeys                       U YFYYYS YS FFYY YY YY UUU
 Context.at                             U YFYYYS YS FFYY YY YY UUU
 Context.token                          U YFYYYS YS FFYY YY YY UUU
+Context.brief                          U YFYYYS FF FFYY YY YY UUU
+Context.traits                         U YFYYYS FF FFYY YY YY UUU
+Context.brief(form:)                   U YFYYYS FF FFYY YY YY UUU
 
 ContextInput.identifiers               U YFYYYS YS FFYY YY YY UUU
 ContextInput.contact                   U YFYYYS YS FFYY YY YY UUU
 ContextInput.after                     U YFYYYS YS FFYY YY YY UUU
 ContextInput.recent                    U YFYYYS YS FFYY YY YY UUU
+ContextInput.brief                     U YFYYYS YS FFYY YY YY UUU
 
 Contact.id                             U YFYYYS YS FFYY YY YY UUU
 Contact.channel                        U YFYYYS YS FFYY YY YY UUU

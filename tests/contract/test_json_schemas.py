@@ -283,6 +283,10 @@ def test_what_the_server_answers_is_as_described(server: LiveServer) -> None:
     answers = [server.graphql(RECORD_ACTIONS, {"input": {"batch": sent}}, key) for _ in range(2)]
     verdicts = [answer["data"]["recordActions"]["verdicts"] for answer in answers]
     context = server.graphql(FETCH_CONTEXT, {"input": asked}, key)["data"]["contextDocument"]
+    card, message = (
+        server.graphql(FETCH_CONTEXT, {"input": asked | {"brief": form}}, key)["data"]["contextDocument"]
+        for form in ("CARD", "SMS")
+    )
     stranger = server.graphql(FETCH_CONTEXT, {"input": {"identifiers": []}}, key)["data"]["contextDocument"]
 
     assert BATCH.is_valid(batch(full))
@@ -295,10 +299,12 @@ def test_what_the_server_answers_is_as_described(server: LiveServer) -> None:
     assert stranger["customer"] is None
     for one in verdicts:
         validator("verdicts").validate(one)
-    for document in (context, stranger):
+    for document in (context, card, message, stranger):
         validator("context").validate(document)
     # And nothing is sent that is not described.
     described_names = schema("context")["$defs"]["action"]["properties"].keys()
     assert {name for one in context["actions"] for name in one} <= described_names
-    assert context.keys() == schema("context")["properties"].keys()
+    assert card.keys() == schema("context")["properties"].keys()
+    assert context.keys() == card.keys() - {"brief"}
+    assert message["brief"] == ["Nothing of yours is open."]
     assert verdicts[0].keys() == schema("verdicts")["properties"].keys()

@@ -284,6 +284,8 @@ def documents(scene: Scene) -> Documents:
         "ContextInput.contact": lambda: f"visit-{FIRST}",
         "ContextInput.after": lambda: first.token,
         "ContextInput.recent": lambda: 5,
+        "ContextInput.brief": lambda: "CARD",
+        "Context.brief(form:)": lambda: "SMS",
         "ActionFilter.channel": lambda: "web",
         "ActionFilter.type": lambda: "plan.viewed",
         "ActionFilter.since": lambda: "2020-01-01T00:00:00.000Z",

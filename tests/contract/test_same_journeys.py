@@ -167,6 +167,10 @@ async def test_the_context_shows_them_and_no_action_shows_an_answer(house: House
         ("move-house", "COMPLETED", "moved"),
     ]
     assert context.journeys[0].id == journey.id
+    assert [(one.question, one.value, one.channel) for one in context.journeys[0].answers] == [
+        ("iban", "DE02 1203", "web")
+    ]
+    assert context.journeys[1].answers == ()
     (answered,) = (one for one in context.actions if one.type == "journey.answered")
     assert (answered.journey, answered.properties) == (journey.id, {"question": "iban"})
-    assert "1203" not in repr(context)
+    assert "1203" not in repr(context.actions)

@@ -42,6 +42,7 @@ FORBIDDEN = {
     "Action.agent",
     "Action.traits",
     "Customer.traits",
+    "Context.traits",
     "Customer.links",
     "Query.mergePreview",
     "Query.identityConflicts",

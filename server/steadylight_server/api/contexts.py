@@ -1,5 +1,6 @@
 """Contexts in the graph: typed for front ends and people, as one document for the SDK."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,16 +13,19 @@ from steadylight_server.api.actions import (
     IdentifierInput,
     action,
 )
-from steadylight_server.api.customers import Customer, customer
-from steadylight_server.api.enums import Assurance
+from steadylight_server.api.customers import Customer, Trait, customer, trait
+from steadylight_server.api.enums import Assurance, BriefForm
 from steadylight_server.api.info import Info, viewer
-from steadylight_server.api.journeys import Journey, journey
+from steadylight_server.api.journeys import Journey, Told, journey
 from steadylight_server.api.scalars import ContextDocument, written
+from steadylight_server.context.brief import card, sms
 from steadylight_server.context.models import Context as Known
 from steadylight_server.identity.models import Identifier as Asserted
+from steadylight_server.journeys.models import Answer as Said
 from steadylight_server.journeys.models import Listed, properties_shown
 from steadylight_server.timeline.models import Action as Fact
 from steadylight_server.timeline.models import Contact as Visit
+from steadylight_server.timeline.models import Trait as KnownTrait
 
 
 @strawberry.input(description="Whose context, and how fresh it must be.")
@@ -32,6 +36,9 @@ class ContextInput:
     contact: str | None = strawberry.field(default=None, description="The channel's key for the contact under way.")
     after: str | None = strawberry.field(default=None, description="A token: show at least what that write stored.")
     recent: int = strawberry.field(default=20, description="How many of the newest actions, 1 to 100.")
+    brief: BriefForm | None = strawberry.field(
+        default=None, description="The short form that the document carries, too; `Context` has a field for it."
+    )
 
 
 @strawberry.type(description="One visit, call, chat or letter.")
@@ -47,6 +54,7 @@ class Contact:
 @strawberry.type(description="What one channel may know of one customer now.")
 class Context:
     known: strawberry.Private[Known]
+    contact: strawberry.Private[str | None]
 
     @strawberry.field(description="The customer; null while nothing is proven, when the rest is this contact's alone.")
     def customer(self) -> Customer | None:
@@ -83,7 +91,25 @@ class Context:
     @strawberry.field(description="What they want to get done: what is open first, then the latest; at most 20.")
     async def journeys(self, info: Info) -> list[Journey]:
         person = self.known.customer or self.known.persona
-        return [journey(info, one, person, self.known.assurance) for one in self.known.journeys] if person else []
+        if person is None:
+            return []
+        told = Told(info, self.known.journeys, person, self.known.assurance)
+        return [journey(one, person, told) for one in self.known.journeys]
+
+    @strawberry.field(description="What is known of them, by name, with where it comes from; see `Customer.traits`.")
+    def traits(self) -> list[Trait]:
+        return [trait(fact) for fact in self.known.traits]
+
+    @strawberry.field(
+        description="The same in few words: what is open, the most urgent first. Never what is SECRET, and in a text "
+        "message PUBLIC answers only."
+    )
+    def brief(
+        self,
+        info: Info,
+        form: Annotated[BriefForm, strawberry.argument(description="How short, and for whom.")] = BriefForm.CARD,
+    ) -> list[str]:
+        return brief(info, self.known, form, self.contact)
 
     @strawberry.field(description="When this was put together, by the server's clock.")
     def at(self) -> datetime:
@@ -111,6 +137,13 @@ async def fetch(info: Info, input: ContextInput) -> Known:
     return known
 
 
+def brief(info: Info, known: Known, form: BriefForm, contact: str | None) -> list[str]:
+    """The short form, for the viewer's channel and the contact under way."""
+    if form is BriefForm.SMS:
+        return [sms(known, known.answers)]
+    return card(known, known.answers, (viewer(info).channel or "", contact))
+
+
 @strawberry.type
 class ContextQueries:
     """Reading a context."""
@@ -119,17 +152,19 @@ class ContextQueries:
     async def context(
         self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]
     ) -> Context:
-        return Context(known=await fetch(info, input))
+        return Context(known=await fetch(info, input), contact=input.contact)
 
     @strawberry.field(description="The same in one JSON object: what the SDK reads.")
     async def context_document(
         self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]
     ) -> ContextDocument:
-        return ContextDocument(document(await fetch(info, input)))
+        known = await fetch(info, input)
+        told = brief(info, known, input.brief, input.contact) if input.brief else None
+        return ContextDocument(document(known, told))
 
 
-def document(known: Known) -> dict[str, Any]:
-    """As context.schema.json says."""
+def document(known: Known, brief: Sequence[str] | None = None) -> dict[str, Any]:
+    """As context.schema.json says; `brief` is left out unless it was asked for."""
     return {
         "customer": nodes.shown(nodes.CUSTOMER, known.customer.id) if known.customer else None,
         "assurance": known.assurance.name,
@@ -139,13 +174,36 @@ def document(known: Known) -> dict[str, Any]:
         "claims": [_asserted(one) for one in known.claims],
         "actions": [_action(fact) for fact in known.actions],
         "contacts": [_contact(visit) for visit in known.contacts],
-        "journeys": [_journey(one) for one in known.journeys],
+        "journeys": [_journey(one, known.answers.get(one.journey.id, ())) for one in known.journeys],
+        "traits": [_trait(fact) for fact in known.traits],
         "at": written(known.at),
         "token": known.token,
+        **({"brief": list(brief)} if brief is not None else {}),
     }
 
 
-def _journey(one: Listed) -> dict[str, Any]:
+def _trait(fact: KnownTrait) -> dict[str, Any]:
+    return {
+        "name": fact.name,
+        "value": fact.value,
+        "at": written(fact.at),
+        "assurance": fact.assurance.name,
+        "channel": fact.channel,
+    }
+
+
+def _answer(said: Said) -> dict[str, Any]:
+    return {
+        "question": said.question,
+        "value": said.value,
+        "at": written(said.at),
+        "channel": said.channel,
+        **({"contact": said.contact} if said.contact is not None else {}),
+        "assurance": said.assurance.name,
+    }
+
+
+def _journey(one: Listed, answers: Sequence[Said]) -> dict[str, Any]:
     journey = one.journey
     optional = {
         "key": journey.key or None,
@@ -156,6 +214,7 @@ def _journey(one: Listed) -> dict[str, Any]:
         "changed_at": journey.changed_at and written(journey.changed_at),
         "changed_in": journey.changed_in,
         "duplicate_of": one.duplicate_of and nodes.shown(nodes.JOURNEY, one.duplicate_of),
+        "answers": [_answer(said) for said in answers] or None,
     }
     return {
         "id": nodes.shown(nodes.JOURNEY, journey.id),

@@ -6,6 +6,7 @@ from enum import Enum
 import strawberry
 
 from steadylight_server.access.models import ChannelKind, Role
+from steadylight_server.context.models import BriefForm
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Reason, Refusal
 from steadylight_server.ingest.models import VerdictKind
@@ -170,6 +171,15 @@ _shown(
         Again.REVERIFY: "It is asked anew each time.",
     },
 )
+_shown(
+    BriefForm,
+    "BriefForm",
+    "How short a context is told, and to whom.",
+    {
+        BriefForm.SMS: "One text message of at most 160 characters of GSM 03.38, which others may read.",
+        BriefForm.CARD: "At most 5 lines of at most 100 characters, for whoever serves the customer.",
+    },
+)
 
 __all__ = [
     "Actor",
@@ -177,6 +187,7 @@ __all__ = [
     "AnswerForm",
     "AnswerUse",
     "Assurance",
+    "BriefForm",
     "ChannelKind",
     "JourneyCategory",
     "JourneyStatus",

@@ -1,5 +1,7 @@
 """Journeys in the graph: started or picked up, asked and answered, changed, and shown."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -60,11 +62,37 @@ class Ask:
     )
 
 
+class Told:
+    """The answers of a customer's journeys, as the viewer may see them: looked up once, when the first is asked for."""
+
+    def __init__(
+        self, info: Info, listed: Sequence[Listed], person: Person, assurance: Assurance = Assurance.CLAIMED
+    ) -> None:
+        self._info = info
+        self._listed = listed
+        self._person = person
+        self._assurance = sure(info, assurance)
+        self._found: asyncio.Task[Mapping[UUID, Sequence[Said]]] | None = None
+
+    async def of(self, id: UUID) -> Sequence[Said]:
+        """Of one of them, by question."""
+        if self._found is None:
+            self._found = asyncio.ensure_future(self._look())
+        return (await self._found).get(id, ())
+
+    async def _look(self) -> Mapping[UUID, Sequence[Said]]:
+        journeys, channel = self._info.context.services.journeys, viewer(self._info).channel or ""
+        if len(self._listed) > 1:
+            return await journeys.answers_of(self._listed, self._person, self._assurance, channel)
+        (alone,) = self._listed
+        return {alone.journey.id: await journeys.shown(alone.journey, self._person, self._assurance, channel)}
+
+
 @strawberry.type(description="One thing a customer wants to get done, across contacts and channels.")
 class Journey(nodes.Node):
     listed: strawberry.Private[Listed]
     person: strawberry.Private[Person]
-    assurance: strawberry.Private[Assurance]
+    told: strawberry.Private["Told"]
 
     @strawberry.field(description="What it is, by name.")
     def type(self) -> str:
@@ -128,8 +156,7 @@ class Journey(nodes.Node):
 
     @strawberry.field(description="Since when nothing has happened for too long; null while that is not so.")
     def stalled_at(self) -> datetime | None:
-        at = self._journey.stalled_at
-        return at if at is not None and at >= self._journey.active_at else None
+        return self._journey.stalled_at if self._journey.has_stalled else None
 
     @strawberry.field(description="The open journey of the same type and key that takes its place, after a merge.")
     def duplicate_of(self) -> strawberry.ID | None:
@@ -145,11 +172,7 @@ class Journey(nodes.Node):
         "What is SECRET is told to whom asks for it by name alone."
     )
     async def answers(self, info: Info) -> list[Answer]:
-        journeys = info.context.services.journeys
-        channel = viewer(info).channel
-        return [
-            answer(said) for said in await journeys.shown(self._journey, self.person, self.assurance, channel or "")
-        ]
+        return [answer(said) for said in await self.told.of(self._journey.id)]
 
     @strawberry.field(description="Each time that one of its questions came up, the oldest first; the latest 1,000.")
     async def asks(self, info: Info) -> list[Ask]:
@@ -160,16 +183,17 @@ class Journey(nodes.Node):
         return self.listed.journey
 
 
-def journey(info: Info, listed: Listed, person: Person, assurance: Assurance = Assurance.CLAIMED) -> Journey:
-    """A journey as the graph shows it to somebody who is so sure of who the customer is."""
+def journey(listed: Listed, person: Person, told: Told) -> Journey:
+    """A journey as the graph shows it."""
+    return Journey(id=nodes.shown(nodes.JOURNEY, listed.journey.id), listed=listed, person=person, told=told)
+
+
+def sure(info: Info, assurance: Assurance) -> Assurance:
+    """How sure the viewer is of who the customer is, if their word alone counts for so much."""
     who = viewer(info)
-    proven = Assurance.LOGIN if who.customer else assurance
-    return Journey(
-        id=nodes.shown(nodes.JOURNEY, listed.journey.id),
-        listed=listed,
-        person=person,
-        assurance=Assurance.IN_PERSON if who.role in (Role.AGENT, Role.ADMIN) else max(assurance, proven),
-    )
+    if who.role in (Role.AGENT, Role.ADMIN):
+        return Assurance.IN_PERSON
+    return max(assurance, Assurance.LOGIN) if who.customer else assurance
 
 
 def answer(said: Said) -> Answer:
@@ -383,7 +407,8 @@ class JourneyMutations:
 async def shown(info: Info, person: Person, assurance: Assurance = Assurance.CLAIMED) -> list[Journey]:
     """The journeys of a customer, to somebody who is so sure of who it is."""
     listed = await info.context.services.journeys.of(person.profile_ids)
-    return [journey(info, one, person, assurance) for one in listed]
+    told = Told(info, listed, person, assurance)
+    return [journey(one, person, told) for one in listed]
 
 
 async def found(info: Info, id: UUID) -> Journey:
@@ -392,13 +417,17 @@ async def found(info: Info, id: UUID) -> Journey:
     errand = await services.journeys.one(id)
     person = await services.identity.customer(errand.profile_id)
     await admission.admit(info, person)
-    return journey(info, await services.journeys.beside(errand, person), person)
+    return _alone(info, await services.journeys.beside(errand, person), person)
 
 
 async def _shown(info: Info, errand: Errand, assurance: Assurance) -> Journey:
     journeys = info.context.services.journeys
     person = await journeys.whose(errand.profile_id, assurance)
-    return journey(info, await journeys.beside(errand, person), person, assurance)
+    return _alone(info, await journeys.beside(errand, person), person, assurance)
+
+
+def _alone(info: Info, listed: Listed, person: Person, assurance: Assurance = Assurance.CLAIMED) -> Journey:
+    return journey(listed, person, Told(info, [listed], person, assurance))
 
 
 def _asker(input: _Asking) -> Asker:

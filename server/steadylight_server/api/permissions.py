@@ -103,6 +103,8 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     READ_INSIDE: [
         *_fields("Action", "agent traits"),
         *_fields("Customer", "traits"),
+        *_fields("Context", "traits"),
+        *_fields("Context", "brief"),
         *_fields("Trait", "name value at assurance channel actionId"),
     ],
     READ_IN_BULK: _fields("Query", "contextDocument"),

@@ -1,13 +1,22 @@
 """A context, as the rest of the server sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
 
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Customer, Identifier
-from steadylight_server.journeys.models import Listed
-from steadylight_server.timeline.models import Action, Contact
+from steadylight_server.journeys.models import Answer, Listed
+from steadylight_server.timeline.models import Action, Contact, Trait
+
+
+class BriefForm(StrEnum):
+    """How short a context is told, and to whom."""
+
+    SMS = "SMS"  # one text message, which others may read
+    CARD = "CARD"  # a few lines for whoever serves the customer
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,9 @@ class Context:
     claims: Sequence[Identifier]
     actions: Sequence[Action]
     contacts: Sequence[Contact]
+    traits: Sequence[Trait]
     journeys: Sequence[Listed]
+    #: Of the journeys that are open and that the asking channel may pick up, by id.
+    answers: Mapping[UUID, Sequence[Answer]]
     at: datetime
     token: str | None

@@ -1,9 +1,9 @@
 """Puts a context together: who it is, then everything of theirs in one round trip."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.access.models import Role, Scope, Viewer
 from steadylight_server.context.models import Context
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
@@ -13,10 +13,9 @@ from steadylight_server.core.mongo import Database
 from steadylight_server.core.paging import MAX_PAGE
 from steadylight_server.identity.models import MOST_IDENTIFIERS, NAMED, Identifier, heard
 from steadylight_server.identity.service import IdentityService
-from steadylight_server.journeys.models import Listed
+from steadylight_server.journeys.models import Answer, Listed
 from steadylight_server.journeys.service import JourneyService
-from steadylight_server.timeline.models import Action, Contact
-from steadylight_server.timeline.service import TimelineService
+from steadylight_server.timeline.service import Recent, TimelineService
 
 
 class ContextService:
@@ -73,22 +72,26 @@ class ContextService:
             elif home is not None and (profile_id := await self._identity.profile(home.key)):
                 customer = await self._identity.customer(profile_id)
                 profile_ids = customer.profile_ids
-            actions: Sequence[Action] = ()
-            contacts: Sequence[Contact] = ()
+            recently = Recent((), (), (), {})
             journeys: Sequence[Listed] = ()
+            answers: Mapping[UUID, Sequence[Answer]] = {}
+            assurance = home.assurance if home else Assurance.CLAIMED
             if profile_ids:
-                beside = self._journeys.pipelines(profile_ids)
-                actions, contacts, found = await self._timeline.recent(profile_ids, recent, beside)
-                journeys = self._journeys.found(found)
+                recently = await self._timeline.recent(profile_ids, recent, self._journeys.pipelines(profile_ids))
+                # An employee has looked at a document, or says why they look.
+                sure = Assurance.IN_PERSON if viewer.role in (Role.AGENT, Role.ADMIN) else assurance
+                journeys, answers = self._journeys.found(recently.beside, sure, channel)
             written = session.moment
         return Context(
             customer=customer,
             persona=persona,
-            assurance=home.assurance if home else Assurance.CLAIMED,
+            assurance=assurance,
             claims=[one for one in (home.claims if home else known) if one.kind != NAMED],
-            actions=actions,
-            contacts=contacts,
+            actions=recently.actions,
+            contacts=recently.contacts,
+            traits=recently.traits,
             journeys=journeys,
+            answers=answers,
             at=self._clock(),
             token=written.token(self._token_secret) if written else after,
         )

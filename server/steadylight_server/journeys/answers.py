@@ -93,8 +93,25 @@ class AnswerStore(Store):
 
     async def of(self, profile_ids: Collection[UUID]) -> list[Register]:
         """What these profiles were asked and said."""
-        query = {"profile_id": {"$in": list(profile_ids)}}
-        found = await self._answers.find(query, sort=[("said.order", -1)], limit=MOST_READ)
+        return self.registers(await self._answers.aggregate(self.pipeline(profile_ids)))
+
+    @property
+    def name(self) -> str:
+        """Of the collection, for a pipeline that joins it."""
+        return self._answers.name
+
+    @staticmethod
+    def pipeline(profile_ids: Collection[UUID]) -> list[Mapping[str, Any]]:
+        """What `of` looks for; give it to `registers`."""
+        return [
+            {"$match": {"profile_id": {"$in": list(profile_ids)}}},
+            {"$sort": {"said.order": -1}},
+            {"$limit": MOST_READ},
+        ]
+
+    @staticmethod
+    def registers(found: Iterable[Mapping[str, Any]]) -> list[Register]:
+        """What the pipeline found."""
         return [_register(one) for one in found]
 
 

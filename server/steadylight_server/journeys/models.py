@@ -234,6 +234,11 @@ class Journey:
     due_at: datetime | None = None
 
     @property
+    def has_stalled(self) -> bool:
+        """Whether nothing was done about it since it was found to have stalled."""
+        return self.stalled_at is not None and self.stalled_at >= self.active_at
+
+    @property
     def age(self) -> tuple[datetime, UUID]:
         """The earliest comes first."""
         return (self.started_at, self.id)

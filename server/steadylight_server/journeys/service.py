@@ -174,12 +174,19 @@ class JourneyService:
         return await self._threads.of(profile_ids, limit)
 
     def pipelines(self, profile_ids: Collection[UUID]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """What `of` looks for, by collection, for whoever asks for more than that in one round trip."""
-        return {self._store.name: self._store.pipeline(profile_ids, MOST_JOURNEYS)}
+        """What `of` and `answers_of` look for, by collection, for whoever asks for more than that in one round trip."""
+        return {
+            self._store.name: self._store.pipeline(profile_ids, MOST_JOURNEYS),
+            self._answers.name: self._answers.pipeline(profile_ids),
+        }
 
-    def found(self, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Listed]:
-        """As `of`, from what the pipelines found."""
-        return listed(self._store.latest(found[self._store.name]))
+    def found(
+        self, found: Mapping[str, Sequence[Mapping[str, Any]]], assurance: Assurance, channel: str
+    ) -> tuple[list[Listed], Mapping[UUID, Sequence[Answer]]]:
+        """As `of`, and as `answers_of` of what is open, from what the pipelines found."""
+        mine = listed(self._store.latest(found[self._store.name]))
+        registers = self._answers.registers(found[self._answers.name])
+        return mine, _answers_of([one for one in mine if one.journey.status.is_open], registers, assurance, channel)
 
     async def ask(self, deed: Action, id: UUID, question: str) -> tuple[Known, Action]:
         """What is known of a question to whoever asks, and the deed, to be recorded. Raises as `mine`, and Invalid."""
@@ -195,20 +202,22 @@ class JourneyService:
         """What is known in a journey to somebody of that assurance, by question."""
         registers = await self._answers.of(customer.profile_ids)
         others = await self._others(journey, customer, registers)
-        found: list[Answer] = []
-        for name in sorted({one.question for one in registers}):
-            rules = journey.type.question(name)
-            said = _latest(_told(journey, registers, rules, others), rules)
-            is_told = rules.sensitivity is not Sensitivity.SECRET and assurance >= rules.assurance
-            if said is not None and is_told:
-                found.append(said)
-        return found
+        return _answers(journey, registers, others, assurance)
 
     async def shown(self, journey: Journey, customer: Customer, assurance: Assurance, channel: str) -> list[Answer]:
         """The same for somebody who looks at a journey without having picked it up."""
         if assurance < journey.type.bar(channel):
             return []
         return await self.answers(journey, customer, assurance)
+
+    async def answers_of(
+        self, listed: Sequence[Listed], customer: Customer, assurance: Assurance, channel: str
+    ) -> Mapping[UUID, Sequence[Answer]]:
+        """As `shown`, of several of a customer's journeys at once, by id.
+
+        What a merge brought together is taken from these journeys alone, which saves a look-up for each.
+        """
+        return _answers_of(listed, await self._answers.of(customer.profile_ids), assurance, channel)
 
     async def _others(self, journey: Journey, customer: Customer, registers: Iterable[Register]) -> set[str]:
         """The customer's other journeys of the same type and key, which a merge brought together."""
@@ -306,12 +315,11 @@ class JourneyService:
         fired: list[Action] = []
         for journey in await self._store.due(at, _TOGETHER):
             assert journey.due_at is not None
-            has_stalled = journey.stalled_at is not None and journey.stalled_at >= journey.active_at
-            due = _due(journey.type, journey.active_at, has_stalled=has_stalled)
+            due = _due(journey.type, journey.active_at, has_stalled=journey.has_stalled)
             if journey.status is not Status.OPEN or due is None or due > at:
                 until = due if journey.status is Status.OPEN else None
                 await self._store.postpone(journey.id, journey.due_at, until)
-            elif (deed := await self._fire(journey, due, at, has_stalled=has_stalled)) is not None:
+            elif (deed := await self._fire(journey, due, at, has_stalled=journey.has_stalled)) is not None:
                 fired.append(deed)
         return fired
 
@@ -442,6 +450,34 @@ def _told(
     """The registers that count for a question of this journey; those of other questions, too."""
     own = {named(journey), *others}
     return [one for one in registers if question.is_shared or one.journey in own]
+
+
+def _answers_of(
+    listed: Sequence[Listed], registers: Sequence[Register], assurance: Assurance, channel: str
+) -> Mapping[UUID, Sequence[Answer]]:
+    """What is known in each journey to somebody of that assurance in that channel, who may pick it up; by id."""
+    journeys = [one.journey for one in listed]
+    same: dict[tuple[str, str], set[str]] = {}
+    for one in journeys:
+        if one.status.is_open:
+            same.setdefault((one.type.name, one.key), set()).add(named(one))
+    admitted = [one for one in journeys if assurance >= one.type.bar(channel)]
+    return {one.id: _answers(one, registers, same.get((one.type.name, one.key), ()), assurance) for one in admitted}
+
+
+def _answers(
+    journey: Journey, registers: Sequence[Register], others: Collection[str], assurance: Assurance
+) -> list[Answer]:
+    """What is known in a journey to somebody of that assurance, by question."""
+    found: list[Answer] = []
+    for name in sorted({one.question for one in registers}):
+        rules = journey.type.question(name)
+        mine = [one for one in registers if one.question == name]
+        said = _latest(_told(journey, mine, rules, others), rules)
+        is_told = rules.sensitivity is not Sensitivity.SECRET and assurance >= rules.assurance
+        if said is not None and is_told:
+            found.append(said)
+    return found
 
 
 def _latest(registers: Iterable[Register], question: Question) -> Answer | None:

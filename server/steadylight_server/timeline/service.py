@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from steadylight_server.core.errors import NotFound
 from steadylight_server.core.mongo import Document
 from steadylight_server.core.paging import Page, Window
+from steadylight_server.timeline import traits
 from steadylight_server.timeline.contacts import ContactStore, contacts, recent_pipeline
 from steadylight_server.timeline.models import Action, ActionFilter, Contact, Met, Order, Outcome, Trait
 from steadylight_server.timeline.store import ActionStore, Appended, restored, stored
@@ -21,6 +22,17 @@ MOST_CONTACTS = 10
 OPEN_FOR = timedelta(hours=12)
 # Pieces of keyless contacts are joined after they are read; three a contact is what a long call needs.
 _PIECES = 3 * MOST_CONTACTS
+
+
+class Recent(NamedTuple):
+    """The newest actions and the latest MOST_CONTACTS contacts, newest first; traits by name; what others' pipelines
+    found, by collection.
+    """
+
+    actions: Sequence[Action]
+    contacts: Sequence[Contact]
+    traits: Sequence[Trait]
+    beside: Mapping[str, Sequence[Document]]
 
 
 class TimelineService:
@@ -53,13 +65,15 @@ class TimelineService:
         profile_ids: Sequence[UUID],
         limit: int,
         beside: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
-    ) -> tuple[list[Action], list[Contact], Mapping[str, list[Document]]]:
-        """The newest `limit` actions and the latest MOST_CONTACTS contacts, newest first, and what other slices'
-        pipelines find in their collections; one round trip.
-        """
-        own = {self._contacts.name: recent_pipeline(profile_ids, _PIECES)}
+    ) -> "Recent":
+        """What is known of these profiles now; one round trip. `beside` are other slices' pipelines, by collection."""
+        own = {
+            self._contacts.name: recent_pipeline(profile_ids, _PIECES),
+            self._traits.name: traits.pipeline(profile_ids),
+        }
         actions, found = await self._actions.recent(profile_ids, limit, {**own, **beside})
-        return actions, contacts(found.pop(self._contacts.name))[:MOST_CONTACTS], found
+        latest = contacts(found.pop(self._contacts.name))[:MOST_CONTACTS]
+        return Recent(actions, latest, traits.traits(found.pop(self._traits.name)), found)
 
     async def open_contact(
         self, profile_ids: Sequence[UUID], channel: str, key: str, *, at: datetime

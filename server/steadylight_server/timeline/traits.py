@@ -55,11 +55,29 @@ class TraitStore(Store):
 
     async def of(self, profile_ids: Sequence[UUID]) -> list[Trait]:
         """What counts of all that was said of these profiles, by name."""
-        query = {"profile_id": {"$in": list(profile_ids)}}
-        best: dict[str, Mapping[str, Any]] = {}
-        for one in await self._traits.find(query, sort=[("said.order", -1)], limit=MOST_READ):
-            best.setdefault(one["name"], one["said"])
-        return [_trait(name, said) for name, said in sorted(best.items()) if said["value"] is not None]
+        return traits(await self._traits.aggregate(pipeline(profile_ids)))
+
+    @property
+    def name(self) -> str:
+        """Of the collection, for a pipeline that joins it."""
+        return self._traits.name
+
+
+def pipeline(profile_ids: Sequence[UUID]) -> list[Mapping[str, Any]]:
+    """The registers of these profiles; give them to `traits`."""
+    return [
+        {"$match": {"profile_id": {"$in": list(profile_ids)}}},
+        {"$sort": {"said.order": -1}},
+        {"$limit": MOST_READ},
+    ]
+
+
+def traits(registers: Iterable[Mapping[str, Any]]) -> list[Trait]:
+    """What counts of all that was said, by name, from stored registers given in any order."""
+    best: dict[str, Mapping[str, Any]] = {}
+    for one in sorted(registers, key=lambda one: one["said"]["order"], reverse=True):
+        best.setdefault(one["name"], one["said"])
+    return [_trait(name, said) for name, said in sorted(best.items()) if said["value"] is not None]
 
 
 def _said(action: Action, value: object) -> Document:

@@ -9,6 +9,18 @@ from tests.conftest import LiveServer
 from tests.factories import action, batch, login
 
 RECORD = "mutation($input: RecordActionsInput!) { recordActions(input: $input) { stored token } }"
+START = """
+mutation($input: StartJourneyInput!) { startJourney(input: $input) { journey { id } } }
+"""
+ANSWER = """
+mutation($input: AnswerQuestionInput!) { answerQuestion(input: $input) { token } }
+"""
+BRIEFS = """
+query($input: ContextInput!) {
+  document: contextDocument(input: $input)
+  context(input: $input) { usual: brief card: brief(form: CARD) message: brief(form: SMS) }
+}
+"""
 BOTH = """
 query($input: ContextInput!) {
   document: contextDocument(input: $input)
@@ -134,6 +146,31 @@ def test_nobody_in_particular_has_an_empty_context(shared_server: LiveServer, we
         "contacts": [],
         "token": None,
     }
+
+
+def test_a_context_is_told_in_few_words(shared_server: LiveServer, web: str) -> None:
+    who = {"identifiers": [login(f"C-{uuid4().hex}")], "contact": "visit-1"}
+    started = shared_server.graphql(START, {"input": {"operationId": str(uuid4()), "type": "move-house"} | who}, web)
+    answer = {"journey": started["data"]["startJourney"]["journey"]["id"], "question": "city", "value": "Exeter"}
+    kept = shared_server.graphql(ANSWER, {"input": {"operationId": str(uuid4())} | answer | who}, web)
+    asked = {"identifiers": who["identifiers"], "after": kept["data"]["answerQuestion"]["token"]}
+    card = [
+        "Move house: open, just now; city: Exeter",
+        "Last contact: web, just now, not ended",
+        "Who it is: they signed in",
+    ]
+    message = ["Move house: left, just now. Go on in web."]
+
+    answers = {
+        form: shared_server.graphql(BRIEFS, {"input": asked | {"brief": form}}, web)["data"]
+        for form in ("CARD", "SMS", None)
+    }
+    under_way = shared_server.graphql(BRIEFS, {"input": who}, web)["data"]
+
+    assert [answer["context"] for answer in answers.values()] == [{"usual": card, "card": card, "message": message}] * 3
+    assert (answers["CARD"]["document"]["brief"], answers["SMS"]["document"]["brief"]) == (card, message)
+    assert "brief" not in answers[None]["document"]
+    assert under_way["context"]["card"] == [card[0], card[2]]
 
 
 @pytest.mark.parametrize(

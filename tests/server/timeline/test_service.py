@@ -8,6 +8,7 @@ import pytest
 from steadylight_server.core.errors import NotFound
 from steadylight_server.core.paging import Window
 from steadylight_server.timeline.models import ActionFilter, Order, Outcome
+from steadylight_server.timeline.service import Recent
 from tests.factories import fact
 from tests.server.conftest import Slices
 
@@ -32,14 +33,15 @@ async def test_recent_are_the_newest_actions_and_at_most_ten_contacts(house: Sli
     await house.timeline.append(facts)
     await house.timeline.project(facts)
 
-    actions, contacts, _ = await house.timeline.recent([profile], 2)
+    actions, contacts, traits, _ = await house.timeline.recent([profile], 2)
 
     assert actions == [facts[11], facts[10]]
+    assert traits == []
     assert [one.key for one in contacts] == [f"call-{number}" for number in range(11, 1, -1)]
 
 
 async def test_nobody_has_nothing_recent(house: Slices) -> None:
-    assert await house.timeline.recent([uuid4()], 20) == ([], [], {})
+    assert await house.timeline.recent([uuid4()], 20) == Recent([], [], [], {})
 
 
 async def test_an_action_is_found_by_its_id_or_not_at_all(house: Slices) -> None:

@@ -187,6 +187,7 @@ class Memory:
             "traits": self._traits(family),
             "at": rfc3339(self._now()),
             "token": self.token,
+            **_in_few_words(asked.get("brief"), self.journeys(family)),
         }
 
     def _traits(self, family: Sequence[Home]) -> list[dict[str, Any]]:
@@ -224,6 +225,16 @@ class Memory:
         if seen.proven:
             return self._links.of(seen.home)
         return [] if self._links.taken(seen.home) else [seen.home]
+
+
+def _in_few_words(form: str | None, journeys: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An approximation: the server's words tell more, within 160 characters or 5 lines."""
+    if form is None:
+        return {}
+    if form not in ("SMS", "CARD"):
+        raise Invalid("brief: SMS or CARD.")
+    lines = [f"{one['type']}: {one['status']}"[:100] for one in journeys if one["status"] in ("OPEN", "WAITING")]
+    return {"brief": lines[:1] or ["Nothing of yours is open."] if form == "SMS" else lines[:5]}
 
 
 def _shown(action: RecordedAction) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from steadylight import Conflict, NotFound
+from steadylight import Conflict, Invalid, NotFound
 from tests.contract.conftest import House, Light, done
 
 
@@ -174,3 +174,19 @@ async def test_the_context_shows_them_and_no_action_shows_an_answer(house: House
     (answered,) = (one for one in context.actions if one.type == "journey.answered")
     assert (answered.journey, answered.properties) == (journey.id, {"question": "iban"})
     assert "1203" not in repr(context.actions)
+
+
+async def test_a_context_comes_in_few_words_if_it_is_asked_for(house: House, name: str) -> None:
+    web = house.connect("web")
+    await begun(web, name, "w")
+    await done(web.flush(5))
+    visit = contact(web, name, "w")
+
+    message, card, plain = [await done(visit.context(within=5, brief=form)) for form in ("SMS", "CARD", None)]
+
+    assert (len(message.brief), plain.brief) == (1, ())
+    assert 0 < len(message.brief[0]) <= 160
+    assert 1 <= len(card.brief) <= 5
+    assert "broadband" in message.brief[0].lower()
+    with pytest.raises(Invalid):
+        await done(visit.context(within=5, brief="NOVEL"))

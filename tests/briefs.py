@@ -165,7 +165,9 @@ _context = st.builds(
     st.lists(_identifier, max_size=2),
     st.lists(_action, max_size=2),
     st.lists(_contact, max_size=4),
+    st.just(()),
     st.lists(_listed, max_size=8, unique_by=lambda one: one.journey.id),
+    st.just({}),
     st.just(NOON),
     st.just(NEVER),
 )

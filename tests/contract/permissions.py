@@ -273,6 +273,7 @@ StartJourneyInput.contact              U YFFYYS YS FFFF FF FF UUU
 StartJourneyInput.agent                U YFFYYS RR FFFF FF FF UUU
 
 StartJourneyPayload.journey            U YFFYYS YS FFFF FF FF UUU
+StartJourneyPayload.answers             U YFFYYS YS FFFF FF FF UUU
 StartJourneyPayload.resumed            U YFFYYS YS FFFF FF FF UUU
 StartJourneyPayload.token              U YFFYYS YS FFFF FF FF UUU
 

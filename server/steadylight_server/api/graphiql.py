@@ -82,17 +82,19 @@ def examples() -> Sequence[dict[str, Any]]:
     """Documents to begin with: `name`, `about`, `query`, `variables` as JSON text, and whether it opens `first`.
 
     In variables `"<a new UUID>"`, `"<now>"` and `"<the customer found last>"` stand for what the page
-    fills in; the last one stays as it is until an answer has shown a customer's id.
+    fills in; the last one stays as it is until an answer has shown a customer's id. An operation whose variables only
+    an earlier answer tells, such as a journey's id, is none.
     """
     documents = (path for folder in (EXAMPLES, OPERATIONS) for path in sorted(folder.glob("*.graphql")))
     found = {path.stem: path.read_text() for path in documents}
+    found = {name: text for name, text in found.items() if "$" not in text or _variables(name).exists()}
     names = sorted(found, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     return [_example(name, found[name]) for name in names]
 
 
 def _example(name: str, query: str) -> dict[str, Any]:
     comment = " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), query.splitlines()))
-    variables = EXAMPLES / f"{name}.json"
+    variables = _variables(name)
     return {
         "name": name,
         "about": comment or "As the SDK sends it.",
@@ -100,6 +102,10 @@ def _example(name: str, query: str) -> dict[str, Any]:
         "variables": variables.read_text() if variables.exists() else "",
         "first": name in FIRST,
     }
+
+
+def _variables(name: str) -> Path:
+    return EXAMPLES / f"{name}.json"
 
 
 def routes(assets: Path = ASSETS) -> Sequence[BaseRoute]:

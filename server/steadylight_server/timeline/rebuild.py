@@ -23,11 +23,14 @@ _PROJECTIONS = (ContactStore, TypeStore, TraitStore)
 class Projection(Protocol):
     """A store of what is made of actions."""
 
-    async def begin_anew(self) -> None: ...
+    async def begin_anew(self) -> None:
+        """Leaves its collections empty."""
 
-    async def take_the_place_of(self, other: Any) -> None: ...
+    async def take_the_place_of(self, other: Any) -> None:
+        """Moves each collection under the other's name."""
 
-    async def project(self, actions: Sequence[Action]) -> object: ...
+    async def project(self, actions: Sequence[Action]) -> object:
+        """Takes the actions into account; doing so again changes nothing."""
 
 
 async def rebuild(

@@ -144,6 +144,8 @@ def test_nobody_in_particular_has_an_empty_context(shared_server: LiveServer, we
         "claims": [],
         "actions": [],
         "contacts": [],
+        "journeys": [],
+        "traits": [],
         "token": None,
     }
 

@@ -669,7 +669,7 @@ async def test_a_start_repeated_after_its_end_tells_of_the_same_journey(house: S
 async def test_a_deed_that_is_not_stored_stays_until_it_is(stalling: Slices) -> None:
     who = somebody()
     journey = (await start(stalling, who)).journey
-    async with stalling.failing("insert", collection="actions", errorCode=91):
+    async with stalling.failing("insert", collection="actions", errorCode=112):
         with pytest.raises(Unavailable):
             await advance(stalling, who, journey, "plan", None)
 

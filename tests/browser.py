@@ -85,8 +85,9 @@ class Page:
         return value
 
     def click(self, selector: str) -> None:
-        """With the mouse, in the middle of the first element that the selector finds, once it is there."""
-        box = f"document.querySelector({json.dumps(selector)})?.getBoundingClientRect()"
+        """With the mouse, in the middle of the first element that the selector finds, once it is there and in sight."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        box = f"({found}?.scrollIntoView({{block: 'nearest'}}), {found}?.getBoundingClientRect())"
         where = self.until(f"(box => box && box.width && [box.x + box.width / 2, box.y + box.height / 2])({box})")
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=where[0], y=where[1], button="left", clickCount=1)

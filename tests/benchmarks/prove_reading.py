@@ -63,7 +63,7 @@ async def _reading(figures: Figures, small: Settings, key: str, large: Settings,
         floor = request("/floor/one")
         for at_once in (1, 16, 64):
             ratio = await paired(_reads(port, whole, at_once), _reads(port, floor, at_once), rounds=ROUNDS)
-            bound = 6.0 if at_once == 16 else None
+            bound = 4.0 if at_once == 16 else None
             figures.note(f"ContextDocument over find_one of equal bytes, {at_once} at once", ratio, at_most=bound)
         ratio = await paired(_reads(port, typed, 16), _reads(port, floor, 16), rounds=ROUNDS)
         figures.note("typed context over find_one of equal bytes, 16 at once", ratio, at_most=20)

@@ -97,6 +97,7 @@ Customer.since                         U YFYYYN YN FFYY YY YY UUU
 Customer.links                         U FFFFFF FF FFYY YY YY UUU
 Customer.traits                        U YFYYYN FF FFYY YY YY UUU
 Customer.journeys                      U YFYYYN YN FFYY YY YY UUU
+Customer.threads                       U YFYYYN YN FFYY YY YY UUU
 Customer.actions                       U YFYYYN YN FFYY YY YY UUU
 Customer.actions(filter:)              U YFYYYN YN FFYY YY YY UUU
 Customer.actions(order:)               U YFYYYN YN FFYY YY YY UUU
@@ -220,6 +221,20 @@ Question.form                          U YFYYYN YN FFYY YY YY UUU
 Question.pattern                       U YFYYYN YN FFYY YY YY UUU
 Question.choices                       U YFYYYN YN FFYY YY YY UUU
 
+Thread.type                            U YFYYYN YN FFYY YY YY UUU
+Thread.label                           U YFYYYN YN FFYY YY YY UUU
+Thread.category                        U YFYYYN YN FFYY YY YY UUU
+Thread.subject                         U YFYYYN YN FFYY YY YY UUU
+Thread.status                          U YFYYYN YN FFYY YY YY UUU
+Thread.startedAt                       U YFYYYN YN FFYY YY YY UUU
+Thread.startedIn                       U YFYYYN YN FFYY YY YY UUU
+Thread.activeAt                        U YFYYYN YN FFYY YY YY UUU
+Thread.changedAt                       U YFYYYN YN FFYY YY YY UUU
+Thread.changedIn                       U YFYYYN YN FFYY YY YY UUU
+Thread.channels                        U YFYYYN YN FFYY YY YY UUU
+Thread.reopened                        U YFYYYN YN FFYY YY YY UUU
+Thread.counts                          U YFYYYN YN FFYY YY YY UUU
+
 Ask.question                           U YFYYYN YN FFYY YY YY UUU
 Ask.at                                 U YFYYYN YN FFYY YY YY UUU
 Ask.channel                            U YFYYYN YN FFYY YY YY UUU
@@ -273,7 +288,7 @@ StartJourneyInput.contact              U YFFYYS YS FFFF FF FF UUU
 StartJourneyInput.agent                U YFFYYS RR FFFF FF FF UUU
 
 StartJourneyPayload.journey            U YFFYYS YS FFFF FF FF UUU
-StartJourneyPayload.answers             U YFFYYS YS FFFF FF FF UUU
+StartJourneyPayload.answers            U YFFYYS YS FFFF FF FF UUU
 StartJourneyPayload.resumed            U YFFYYS YS FFFF FF FF UUU
 StartJourneyPayload.token              U YFFYYS YS FFFF FF FF UUU
 

@@ -49,7 +49,11 @@ journeys:
     questions:
       postcode: {label: "Which postcode?", form: TEXT, pattern: "[a-z0-9-]+"}
       speed: {choices: [slow, fast]}
+  order:
+    label: An order
+    threads: {subject: order, completes: 'type == "order.shipped"', counts: {steps: 'type != ""'}}
 """
+DID = ("placed", "shipped")
 # What is done about a journey, and what is left to see of it.
 DEEDS = {
     "startJourney": "journey { id }",
@@ -73,7 +77,11 @@ class Person:
             action(said, contact=visit, type="plan.viewed", traits={"plan": f"plan-{name}"}, **about),
             action(said, contact=visit, type="contact.ended", **about),
         ]
-        self.late = [action(said, contact=f"late-{name}", at="2026-11-22T00:00:00.000Z")]
+        about_it = {"contact": f"late-{name}", "subject": {"kind": "order", "id": f"order-{name}"}}
+        self.late = [
+            action(said, contact=f"late-{name}", at="2026-11-22T00:00:00.000Z"),
+            *(action(said, type=f"order.{did}", at="2026-11-21T23:00:00.000Z", **about_it) for did in DID),
+        ]
         self.called = [
             action(login(name, "IN_PERSON"), contact=call, type="call.noted", actor="AGENT", agent=f"agent-{name}")
         ]
@@ -429,6 +437,7 @@ def test_an_agent_s_name_is_told_to_no_customer_on_any_way(scene: Scene, documen
 
 def test_no_way_leads_a_customer_to_another(scene: Scene, documents: Documents) -> None:
     told = {"Customer": "since", "Action": "type", "Journey": "key", "Answer": "value", "Ask": "at"}
+    told["Thread"] = "startedIn"
     found = [way for type, field in told.items() for way in documents.ways_to(type, field)]
     ways = {asked.text: asked for asked in found if asked.kind != "subscription"}
 

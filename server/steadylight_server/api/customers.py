@@ -11,6 +11,7 @@ from steadylight_server.api.enums import Assurance, Order
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.api.pages import After, Before, Connection, First, Last, connection
 from steadylight_server.api.scalars import Json
+from steadylight_server.api.threads import Thread, thread
 from steadylight_server.core.errors import Invalid, NotFound
 from steadylight_server.core.paging import Window
 from steadylight_server.identity.models import MOST_VALUE, heard
@@ -80,6 +81,13 @@ class Customer(nodes.Node):
         from steadylight_server.api.journeys import shown
 
         return await shown(info, self.person)
+
+    @strawberry.field(
+        description="What they did about one thing each, threaded into journeys as the blueprint says: what was done "
+        "last comes first, at most 20."
+    )
+    async def threads(self, info: Info) -> list[Thread]:
+        return [thread(one) for one in await info.context.services.journeys.threads(self.person.profile_ids)]
 
     @strawberry.field(
         description="Why its profiles are one customer; what was refused and taken back, too. Oldest first."

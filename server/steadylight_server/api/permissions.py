@@ -90,7 +90,9 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Subject", "kind id"),
         *_fields("Context", "customer assurance claims actions contacts at token"),
         *_fields("Contact", "id channel key firstAt lastAt outcome"),
-        *_fields("Customer", "journeys"),
+        *_fields("Customer", "journeys threads"),
+        *_fields("Thread", "type label category subject status startedAt startedIn activeAt changedAt changedIn"),
+        *_fields("Thread", "channels reopened counts"),
         *_fields("Context", "journeys"),
         *_fields(
             "Journey", "id type label category version key status outcome step steps startedAt startedIn activeAt"

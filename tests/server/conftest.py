@@ -1,5 +1,6 @@
 """Everything below the graph on a real database, and ways to make that database fail."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -9,7 +10,7 @@ import httpx
 import pytest
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from steadylight_server.access.gate import Gate
@@ -131,7 +132,14 @@ class Slices:
         try:
             yield
         finally:
-            await admin.command("configureFailPoint", "failCommand", mode="off")
+            for last in (False,) * 20 + (True,):
+                try:
+                    await admin.command("configureFailPoint", "failCommand", mode="off")
+                    break
+                except AutoReconnect:  # What failed told the driver that the server is gone; it looks again.
+                    if last:
+                        raise
+                    await asyncio.sleep(0.1)
 
 
 class Plan:

@@ -149,9 +149,15 @@ class JourneyStore(Store):
         return [(one["_id"], one.get("deeds", [])) for one in found]
 
     async def recorded(self, id: UUID, deeds: Iterable[UUID]) -> None:
-        """These actions are on the timeline."""
-        await self._journeys.update_one({"_id": id}, {"$pull": {"deeds": {"_id": {"$in": list(deeds)}}}})
-        await self._journeys.update_one({"_id": id, "deeds": []}, {"$unset": {"deeds": "", "deeds_at": ""}})
+        """These actions are on the timeline. One write: who dies in between two would leave a journey to look after."""
+        left = {
+            "$filter": {"input": {"$ifNull": ["$deeds", []]}, "cond": {"$not": [{"$in": ["$$this._id", list(deeds)]}]}}
+        }
+        is_over = {"$eq": [{"$size": "$deeds"}, 0]}
+        await self._journeys.update_one(
+            {"_id": id},
+            [{"$set": {"deeds": left}}, {"$set": {"deeds_at": {"$cond": [is_over, "$$REMOVE", "$deeds_at"]}}}],
+        )
 
 
 def being(*statuses: Status) -> Mapping[str, Any]:

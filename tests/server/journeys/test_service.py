@@ -701,3 +701,21 @@ def test_a_pattern_is_not_tried_on_a_novel() -> None:
 
     assert question.fault("ab") is None
     assert question.fault("a" * 1_001) == "word: at most 1000 characters."
+
+
+async def test_what_was_recorded_leaves_nothing_to_look_after_in_one_write(house: Slices) -> None:
+    who = somebody()
+    journey = (await start(house, who)).journey
+    deed = uuid4()
+    for left in (deed, uuid4()):
+        await house.stores.journeys.change(journey.id, {}, {}, operation=left, deed={"_id": left}, at=now())
+
+    async with house.watched() as done:
+        await house.stores.journeys.recorded(journey.id, [deed])
+    (half,) = await house.documents("journeys", _id=journey.id)
+    await house.stores.journeys.recorded(journey.id, [one["_id"] for one in half["deeds"]])
+    (whole,) = await house.documents("journeys", _id=journey.id)
+
+    assert [one["op"] for one in done] == ["update"]
+    assert (len(half["deeds"]), "deeds_at" in half) == (1, True)
+    assert (whole["deeds"], "deeds_at" in whole) == ([], False)

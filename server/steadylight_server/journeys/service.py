@@ -325,7 +325,8 @@ class JourneyService:
 
     async def _fire(self, journey: Journey, due: datetime, at: datetime, *, has_stalled: bool) -> Action | None:
         rules = journey.type
-        is_over = rules.abandoned_after is not None and journey.active_at + rules.abandoned_after <= at
+        # One after the other, also where nobody looked for so long that both are due.
+        is_over = has_stalled or rules.stalls_after is None
         deed = Action(
             id=uuid5(journey.id, f"{journey.due_at}"),
             sequence=0,

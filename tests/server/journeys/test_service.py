@@ -719,3 +719,10 @@ async def test_what_was_recorded_leaves_nothing_to_look_after_in_one_write(house
     assert [one["op"] for one in done] == ["update"]
     assert (len(half["deeds"]), "deeds_at" in half) == (1, True)
     assert (whole["deeds"], "deeds_at" in whole) == ([], False)
+
+
+async def test_a_journey_that_nobody_looked_at_stalls_before_it_is_abandoned(stalling: Slices) -> None:
+    journey = (await start(stalling, somebody())).journey
+
+    assert [await later(stalling, days=2, seconds=seconds) for seconds in range(3)] == [1, 1, 0]
+    assert await told_of(stalling, journey) == ["journey.started", "journey.stalled", "journey.changed"]

@@ -23,10 +23,6 @@ from steadylight_server.journeys.models import Listed
 from steadylight_server.journeys.models import Question as Rules
 from steadylight_server.operations.journeys import Asker
 
-_ID = "A UUID made once: the same again changes nothing."
-_WHO = "Who it is, as the channel knows now, at most 10. One must reach its kind's bar unless there is a contact."
-_CONTACT = "The channel's key for the visit, call or chat."
-_AGENT = "Which employee does it, where it is not the customer."
 _TOKEN = "Give it as `after` to a read that must see this write."
 
 
@@ -232,64 +228,60 @@ def ask(one: Asked) -> Ask:
     )
 
 
+@strawberry.input
+class AskerInput:
+    """What the input of each operation begins with: the operation, and for whom it is. Not in the schema by itself."""
+
+    operation_id: strawberry.ID = strawberry.field(description="A UUID made once: the same again changes nothing.")
+    identifiers: list[IdentifierInput] = strawberry.field(
+        default_factory=list,
+        description="Who it is, as the channel knows now, at most 10. One must reach its kind's bar unless there is a "
+        "contact.",
+    )
+    contact: str | None = strawberry.field(default=None, description="The channel's key for the visit, call or chat.")
+    agent: str | None = strawberry.field(
+        default=None, description="Which employee does it, where it is not the customer."
+    )
+
+
 @strawberry.input(description="What a customer wants to get done, and who they are.")
-class StartJourneyInput:
-    operation_id: strawberry.ID = strawberry.field(description=_ID)
+class StartJourneyInput(AskerInput):
     type: str = strawberry.field(description="What it is, 1 to 50 characters: `add-broadband`. None need be declared.")
     key: str = strawberry.field(
         default="", description="The business's own name for it, such as an order, at most 200 characters."
     )
-    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
-    contact: str | None = strawberry.field(default=None, description=_CONTACT)
-    agent: str | None = strawberry.field(default=None, description=_AGENT)
 
 
 @strawberry.input(description="What a channel would ask a customer, and who they are.")
-class AskQuestionInput:
-    operation_id: strawberry.ID = strawberry.field(description=_ID)
+class AskQuestionInput(AskerInput):
     journey: strawberry.ID = strawberry.field(description="In which journey.")
     question: str = strawberry.field(description="Which question, by name. None need be declared.")
-    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
-    contact: str | None = strawberry.field(default=None, description=_CONTACT)
-    agent: str | None = strawberry.field(default=None, description=_AGENT)
 
 
 @strawberry.input(description="What a customer said, and who they are.")
-class AnswerQuestionInput:
-    operation_id: strawberry.ID = strawberry.field(description=_ID)
+class AnswerQuestionInput(AskerInput):
     journey: strawberry.ID = strawberry.field(description="In which journey.")
     question: str = strawberry.field(description="Which question, by name.")
     value: Json | None = strawberry.field(
         default=strawberry.UNSET,
         description="What they said; null takes an answer back, and must be said. At most 32,768 bytes.",
     )
-    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
-    contact: str | None = strawberry.field(default=None, description=_CONTACT)
-    agent: str | None = strawberry.field(default=None, description=_AGENT)
 
 
 @strawberry.input(description="A step, and whose journey takes it.")
-class AdvanceJourneyInput:
-    operation_id: strawberry.ID = strawberry.field(description=_ID)
+class AdvanceJourneyInput(AskerInput):
     journey: strawberry.ID = strawberry.field(description="Which journey.")
     step: str = strawberry.field(description="The step to go to, 1 to 50 characters; one of the type's if it has any.")
     came_from: str | None = strawberry.field(
         default=None, description="The step at which the journey is, as the channel knows. Left out: at none yet."
     )
-    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
-    contact: str | None = strawberry.field(default=None, description=_CONTACT)
-    agent: str | None = strawberry.field(default=None, description=_AGENT)
 
 
 @strawberry.input(description="What becomes of a journey, and whose it is.")
-class SetJourneyStatusInput:
-    operation_id: strawberry.ID = strawberry.field(description=_ID)
+class SetJourneyStatusInput(AskerInput):
     journey: strawberry.ID = strawberry.field(description="Which journey.")
     status: JourneyStatus = strawberry.field(description="What becomes of it.")
     outcome: str | None = strawberry.field(default=None, description="What came of it, at most 100 characters.")
-    identifiers: list[IdentifierInput] = strawberry.field(default_factory=list, description=_WHO)
-    contact: str | None = strawberry.field(default=None, description=_CONTACT)
-    agent: str | None = strawberry.field(default=None, description=_AGENT)
 
 
 @strawberry.type(description="The journey, new or picked up.")
@@ -327,9 +319,6 @@ class SetJourneyStatusPayload:
     journey: Journey = strawberry.field(description="As it is now.")
     is_done: bool = strawberry.field(description="Whether it became that; false where somebody else came first.")
     token: str | None = strawberry.field(description=_TOKEN)
-
-
-_Asking = StartJourneyInput | AskQuestionInput | AnswerQuestionInput | AdvanceJourneyInput | SetJourneyStatusInput
 
 
 @strawberry.type
@@ -430,7 +419,7 @@ def _alone(info: Info, listed: Listed, person: Person, assurance: Assurance = As
     return journey(listed, person, Told(info, [listed], person, assurance))
 
 
-def _asker(input: _Asking) -> Asker:
+def _asker(input: AskerInput) -> Asker:
     return Asker(
         operation(input.operation_id),
         [{"kind": one.kind, "value": one.value, "assurance": one.assurance.name} for one in input.identifiers],

@@ -56,17 +56,21 @@ def asks(actions: Iterable[Action], question: Callable[[str, str], Question]) ->
                 elif place.told[contact] == Reuse.USE:
                     found.append(_ask(action, name, False, Again.FETCHED_NOT_SHOWN))
             place.said_in.add(contact)
-            place.said = action
+            # Nothing is known of what was taken back: whoever asks then does not ask again.
+            place.said = None if action.properties.get("value") is None else action
     return found
 
 
-def worthless(question: Question, said: Action | Answer, now: Any) -> Again | None:
+def worthless(question: Question, said: Action | Answer, now: Action) -> Again | None:
     """What keeps an answer from being used at the time of `now`, whoever asks."""
     if question.reuse is Reuse.NEVER:
         return Again.REVERIFY
-    if question.fresh_for is not None and now.at - said.at > question.fresh_for:
-        return Again.STALE
-    return None
+    return Again.STALE if is_stale(question, said, now) else None
+
+
+def is_stale(question: Question, said: Action | Answer, now: Action) -> bool:
+    """Whether an answer is older than it may be at the time of `now`."""
+    return question.fresh_for is not None and now.at - said.at > question.fresh_for
 
 
 def _again(text: object) -> Again | None:

@@ -6,9 +6,9 @@ so; `unrecorded` gives those of callers that died.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import Clock, in_milliseconds, now
@@ -18,7 +18,9 @@ from steadylight_server.core.paging import MAX_PAGE, Window
 from steadylight_server.identity.models import Customer, Profile
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.journeys.answers import AnswerStore, Register
-from steadylight_server.journeys.asks import asks, told, worthless
+from steadylight_server.journeys.asks import asks, told
+from steadylight_server.journeys.due import due_at, fired
+from steadylight_server.journeys.known import answers, answers_of, known
 from steadylight_server.journeys.models import (
     ADVANCED,
     ANSWERED,
@@ -26,8 +28,6 @@ from steadylight_server.journeys.models import (
     CHANGED,
     MOST_QUESTION,
     RESUMED,
-    STALLED,
-    Again,
     Answer,
     Ask,
     Change,
@@ -36,18 +36,16 @@ from steadylight_server.journeys.models import (
     Known,
     Listed,
     Question,
-    Reuse,
-    Sensitivity,
     Status,
     Thread,
     listed,
 )
+from steadylight_server.journeys.names import named, read
 from steadylight_server.journeys.store import JourneyStore, being
 from steadylight_server.journeys.threads import ThreadStore
 from steadylight_server.timeline.models import Action, ActionFilter, Actor, Order
 from steadylight_server.timeline.service import TimelineService
 
-PREFIX = "jrn_"
 MOST_JOURNEYS = 20
 MOST_NAME = 50
 MOST_KEY = 200
@@ -122,7 +120,7 @@ class JourneyService:
                 started_in=deed.channel,
                 active_at=at,
                 step=rules.steps[0] if rules.steps else None,
-                due_at=_due(rules, at, has_stalled=False),
+                due_at=due_at(rules, at, has_stalled=False),
             )
             stored = self._timeline.stored(_started(deed, new))
             await self._store.add(new, deed.id, stored, self._clock())
@@ -186,23 +184,22 @@ class JourneyService:
         """As `of`, and as `answers_of` of what is open, from what the pipelines found."""
         mine = listed(self._store.latest(found[self._store.name]))
         registers = self._answers.registers(found[self._answers.name])
-        return mine, _answers_of([one for one in mine if one.journey.status.is_open], registers, assurance, channel)
+        return mine, answers_of([one for one in mine if one.journey.status.is_open], registers, assurance, channel)
 
     async def ask(self, deed: Action, id: UUID, question: str) -> tuple[Known, Action]:
         """What is known of a question to whoever asks, and the deed, to be recorded. Raises as `mine`, and Invalid."""
         _check_name(question)
         journey, customer = await self.mine(deed, id)
-        rules = journey.type.question(question)
         registers = await self._answers.of(customer.profile_ids)
         others = await self._others(journey, customer, registers)
-        known = _known(rules, _told(journey, registers, rules, others), deed)
-        return known, deed._replace(type=ASKED, journey=named(journey), properties=told(known))
+        found = known(journey, question, registers, others, deed)
+        return found, deed._replace(type=ASKED, journey=named(journey), properties=told(found))
 
     async def answers(self, journey: Journey, customer: Customer, assurance: Assurance) -> list[Answer]:
         """What is known in a journey to somebody of that assurance, by question."""
         registers = await self._answers.of(customer.profile_ids)
         others = await self._others(journey, customer, registers)
-        return _answers(journey, registers, others, assurance)
+        return answers(journey, registers, others, assurance)
 
     async def shown(self, journey: Journey, customer: Customer, assurance: Assurance, channel: str) -> list[Answer]:
         """The same for somebody who looks at a journey without having picked it up."""
@@ -217,7 +214,7 @@ class JourneyService:
 
         What a merge brought together is taken from these journeys alone, which saves a look-up for each.
         """
-        return _answers_of(listed, await self._answers.of(customer.profile_ids), assurance, channel)
+        return answers_of(listed, await self._answers.of(customer.profile_ids), assurance, channel)
 
     async def _others(self, journey: Journey, customer: Customer, registers: Iterable[Register]) -> set[str]:
         """The customer's other journeys of the same type and key, which a merge brought together."""
@@ -264,7 +261,7 @@ class JourneyService:
             before = [one for one in Status if one.may_become(status) and one is not status]
             change = {"$set": {"status": status.value, "outcome": outcome}, "$unset": {"due_at": ""}}
             return await self._changed(deed, journey, being(*before), change), deed
-        due = _due(journey.type, deed.at, has_stalled=False)
+        due = due_at(journey.type, deed.at, has_stalled=False)
         opened: dict[str, Any] = {
             "$set": {"status": status.value, "active_at": deed.at, **({"due_at": due} if due else {})},
             "$unset": {"outcome": "", "stalled_at": ""},
@@ -312,50 +309,21 @@ class JourneyService:
     async def fire(self) -> list[Action]:
         """What has become of journeys by itself until now: they stall or are abandoned, each once. The deeds."""
         at = in_milliseconds(self._clock())
-        fired: list[Action] = []
+        deeds: list[Action] = []
         for journey in await self._store.due(at, _TOGETHER):
             assert journey.due_at is not None
-            due = _due(journey.type, journey.active_at, has_stalled=journey.has_stalled)
+            due = due_at(journey.type, journey.active_at, has_stalled=journey.has_stalled)
             if journey.status is not Status.OPEN or due is None or due > at:
                 until = due if journey.status is Status.OPEN else None
                 await self._store.postpone(journey.id, journey.due_at, until)
-            elif (deed := await self._fire(journey, due, at, has_stalled=journey.has_stalled)) is not None:
-                fired.append(deed)
-        return fired
-
-    async def _fire(self, journey: Journey, due: datetime, at: datetime, *, has_stalled: bool) -> Action | None:
-        rules = journey.type
-        # One after the other, also where nobody looked for so long that both are due.
-        is_over = has_stalled or rules.stalls_after is None
-        deed = Action(
-            id=uuid5(journey.id, f"{journey.due_at}"),
-            sequence=0,
-            type=CHANGED if is_over else STALLED,
-            at=at,
-            channel=journey.changed_in or journey.started_in,
-            profile_id=journey.profile_id,
-            identifiers=(),
-            actor=Actor.SYSTEM,
-            properties={"status": Status.ABANDONED.value} if is_over else {"since": _written(journey.active_at)},
-            received_at=at,
-            journey=named(journey),
-        )
-        if is_over:
-            change: dict[str, Any] = {"$set": {"status": Status.ABANDONED.value}, "$unset": {"due_at": ""}}
-        else:
-            later = _due(rules, journey.active_at, has_stalled=True)
-            change = {"$set": {"stalled_at": at, **({"due_at": later} if later else {})}}
-            change |= {} if later else {"$unset": {"due_at": ""}}
-        where = {"due_at": journey.due_at, "active_at": journey.active_at, "revision": journey.revision}
-        done = await self._store.change(
-            journey.id,
-            where,
-            change,
-            operation=deed.id,
-            deed=self._timeline.stored(deed),
-            at=self._clock(),
-        )
-        return deed if done is not None else None
+                continue
+            deed, change = fired(journey, at)
+            where = {"due_at": journey.due_at, "active_at": journey.active_at, "revision": journey.revision}
+            if await self._store.change(
+                journey.id, where, change, operation=deed.id, deed=self._timeline.stored(deed), at=self._clock()
+            ):
+                deeds.append(deed)
+        return deeds
 
     async def project(self, actions: Sequence[Action]) -> None:
         """Brings threads, answers and the latest activity up to these actions; again is harmless."""
@@ -400,19 +368,6 @@ class JourneyService:
         return found
 
 
-def named(journey: Journey) -> str:
-    """As actions name it."""
-    return f"{PREFIX}{journey.id.hex}"
-
-
-def read(name: str) -> UUID | None:
-    """The id of a journey, from how actions name it; None for an app's own name of something."""
-    try:
-        return UUID(hex=name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
-    except ValueError:
-        return None
-
-
 def _seen(customer: Customer, profile_id: UUID, assurance: Assurance) -> Customer:
     # A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
     return customer if assurance > Assurance.CLAIMED else customer.alone(profile_id)
@@ -436,83 +391,6 @@ def _admit(type: JourneyType, deed: Action) -> None:
     bar = type.bar(deed.channel)
     if Assurance.CLAIMED < deed.assurance < bar:
         raise Forbidden(f"This journey goes on in {deed.channel} when somebody has proven who they are by {bar.name}.")
-
-
-def _due(type: JourneyType, active_at: datetime, *, has_stalled: bool) -> datetime | None:
-    """When something becomes of it, if nothing happens until then."""
-    if type.stalls_after is not None and not has_stalled:
-        return active_at + type.stalls_after
-    return active_at + type.abandoned_after if type.abandoned_after is not None else None
-
-
-def _told(
-    journey: Journey, registers: Iterable[Register], question: Question, others: Collection[str]
-) -> list[Register]:
-    """The registers that count for a question of this journey; those of other questions, too."""
-    own = {named(journey), *others}
-    return [one for one in registers if question.is_shared or one.journey in own]
-
-
-def _answers_of(
-    listed: Sequence[Listed], registers: Sequence[Register], assurance: Assurance, channel: str
-) -> Mapping[UUID, Sequence[Answer]]:
-    """What is known in each journey to somebody of that assurance in that channel, who may pick it up; by id."""
-    journeys = [one.journey for one in listed]
-    same: dict[tuple[str, str], set[str]] = {}
-    for one in journeys:
-        if one.status.is_open:
-            same.setdefault((one.type.name, one.key), set()).add(named(one))
-    admitted = [one for one in journeys if assurance >= one.type.bar(channel)]
-    return {one.id: _answers(one, registers, same.get((one.type.name, one.key), ()), assurance) for one in admitted}
-
-
-def _answers(
-    journey: Journey, registers: Sequence[Register], others: Collection[str], assurance: Assurance
-) -> list[Answer]:
-    """What is known in a journey to somebody of that assurance, by question."""
-    found: list[Answer] = []
-    for name in sorted({one.question for one in registers}):
-        rules = journey.type.question(name)
-        mine = [one for one in registers if one.question == name]
-        said = _latest(_told(journey, mine, rules, others), rules)
-        is_told = rules.sensitivity is not Sensitivity.SECRET and assurance >= rules.assurance
-        if said is not None and is_told:
-            found.append(said)
-    return found
-
-
-def _latest(registers: Iterable[Register], question: Question) -> Answer | None:
-    """The latest answer to the question that will do."""
-    said = [
-        one.said
-        for one in registers
-        if one.question == question.name
-        and one.said is not None
-        and one.said.value is not None
-        and question.fault(one.said.value) is None
-    ]
-    return max(said, key=lambda answer: (answer.at, answer.action_id), default=None)
-
-
-def _known(question: Question, registers: Sequence[Register], deed: Action) -> Known:
-    """What somebody who asks now, with the assurance of their deed, is told."""
-    here = (deed.channel, deed.contact)
-    said = _latest(registers, question)
-    if said is None:
-        before = [one for one in registers if one.question == question.name and one.asked_in not in (None, here)]
-        lost = any(one.said is None and one.is_passed_over(registers) for one in before)
-        return Known(question, again=Again.NOT_RECORDED if lost else None)
-    if deed.contact is not None and (said.channel, said.contact) == here:
-        return Known(question, said, Reuse.USE)
-    if why := worthless(question, said, deed):
-        return Known(question, again=why)
-    if deed.assurance < question.assurance:
-        return Known(question, again=Again.ASSURANCE_TOO_LOW)
-    return Known(question, said, question.reuse)
-
-
-def _written(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _check_name(question: str) -> None:

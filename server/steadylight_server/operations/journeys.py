@@ -28,7 +28,8 @@ from steadylight_server.journeys.models import (
     Known,
     Status,
 )
-from steadylight_server.journeys.service import PREFIX, JourneyService, read
+from steadylight_server.journeys.names import PREFIX, read
+from steadylight_server.journeys.service import JourneyService
 from steadylight_server.timeline.models import Action
 
 T = TypeVar("T")

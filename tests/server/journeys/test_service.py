@@ -23,7 +23,7 @@ from steadylight_server.journeys.models import (
     Reuse,
     Status,
 )
-from steadylight_server.journeys.service import named
+from steadylight_server.journeys.names import named
 from steadylight_server.operations.journeys import Asker, PickedUp
 from steadylight_server.timeline.models import Action
 from tests.factories import action, batch, login, viewer
@@ -481,9 +481,11 @@ async def test_stale(house: Slices) -> None:
         assert (await ask(house, who, journey, "postcode", IVR, "ivr-1")).answer is not None
         house.clock.at = now() + timedelta(hours=25)
         assert (await ask(house, who, journey, "postcode", SMS, "sms-1")).again is Again.STALE
+        assert (await ask(house, who, journey, "postcode")).again is Again.STALE  # in the same contact, a day later
     finally:
         house.clock.at = None
-    assert (await causes(house, journey))[-1] == ("postcode", "sms", Again.STALE)
+    asked_late = (await causes(house, journey))[-2:]  # at one moment, by the clock of this test
+    assert sorted(asked_late) == [("postcode", "sms", Again.STALE), ("postcode", "web", Again.STALE)]
 
 
 async def test_assurance_too_low(house: Slices) -> None:
@@ -726,3 +728,14 @@ async def test_a_journey_that_nobody_looked_at_stalls_before_it_is_abandoned(sta
 
     assert [await later(stalling, days=2, seconds=seconds) for seconds in range(3)] == [1, 1, 0]
     assert await told_of(stalling, journey) == ["journey.started", "journey.stalled", "journey.changed"]
+
+
+async def test_what_was_taken_back_is_not_asked_again(house: Slices) -> None:
+    who = somebody()
+    journey = (await start(house, who)).journey
+    for value in ("SW1A 1AA", None):
+        await answer(house, who, journey, "postcode", value)
+
+    await answer(house, who, journey, "postcode", "N1 1AA", SMS, "sms-1")
+
+    assert await causes(house, journey) == [("postcode", "web", None), ("postcode", "sms", None)]

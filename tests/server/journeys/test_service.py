@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -739,3 +739,21 @@ async def test_what_was_taken_back_is_not_asked_again(house: Slices) -> None:
     await answer(house, who, journey, "postcode", "N1 1AA", SMS, "sms-1")
 
     assert await causes(house, journey) == [("postcode", "web", None), ("postcode", "sms", None)]
+
+
+async def test_what_is_done_while_it_is_looked_at_keeps_it_from_stalling(
+    stalling: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journey = (await start(stalling, somebody())).journey
+    store = stalling.stores.journeys
+    due = store.due
+
+    async def and_then_they_answer(at: datetime, limit: int) -> list[Journey]:
+        found = await due(at, limit)
+        await store.touch({journey.id: at})
+        return found
+
+    monkeypatch.setattr(store, "due", and_then_they_answer)
+
+    assert await later(stalling, minutes=61) == 0
+    assert await told_of(stalling, journey) == ["journey.started"]

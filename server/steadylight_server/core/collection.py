@@ -1,5 +1,6 @@
 """What stores use of one collection of MongoDB, with driver errors made ours where they enter."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -190,7 +191,9 @@ class Collection:
         async with AsyncExitStack() as stack:
             with translated():  # once the cursor is there, nothing that is inserted later can be missed
                 stream = await stack.enter_async_context(self._of.watch(pipeline, max_await_time_ms=1000))
-            yield Inserts(stream)
+            inserts = Inserts(stream)
+            stack.push_async_callback(inserts.settled)
+            yield inserts
 
 
 class Inserts:
@@ -198,12 +201,22 @@ class Inserts:
 
     def __init__(self, stream: AsyncIOMotorChangeStream) -> None:
         self._stream = stream
+        self._asked: asyncio.Future[Any] | None = None
         self.at: Timestamp | None = None
+
+    async def settled(self) -> None:
+        """Returns when no question is under way, whose asker may have gone: a second at most.
+
+        A cursor that is closed beneath a question is lost to the driver, which opens another that nobody closes.
+        """
+        if self._asked is not None:
+            await asyncio.gather(self._asked, return_exceptions=True)
 
     async def next(self) -> Document | None:
         """The next document inserted; None when there was none for a second. Raises Unavailable."""
+        self._asked = asyncio.ensure_future(self._stream.try_next())
         with translated():
-            event = await self._stream.try_next()
+            event = await asyncio.shield(self._asked)
         if event is None:
             return None
         self.at = event["clusterTime"]

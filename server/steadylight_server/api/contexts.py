@@ -231,23 +231,26 @@ def _asserted(one: Asserted) -> dict[str, Any]:
 
 
 def _action(fact: Fact) -> dict[str, Any]:
-    optional = {
-        "contact": fact.contact,
-        "journey": fact.journey,
-        "agent": fact.agent,
-        "subject": fact.subject._asdict() if fact.subject else None,
-    }
-    return {
+    told = {
         "id": nodes.shown(nodes.ACTION, fact.id),
         "type": fact.type,
         "at": written(fact.at),
         "sequence": fact.sequence,
         "channel": fact.channel,
         "actor": fact.actor,
-        **{name: value for name, value in optional.items() if value is not None},
         "properties": properties_shown(fact.type, fact.properties),
-        **({"traits": fact.traits} if fact.traits else {}),
     }
+    if fact.contact is not None:
+        told["contact"] = fact.contact
+    if fact.journey is not None:
+        told["journey"] = fact.journey
+    if fact.agent is not None:
+        told["agent"] = fact.agent
+    if fact.subject is not None:
+        told["subject"] = {"kind": fact.subject.kind, "id": fact.subject.id}
+    if fact.traits:
+        told["traits"] = fact.traits
+    return told
 
 
 def _contact(visit: Visit) -> dict[str, Any]:

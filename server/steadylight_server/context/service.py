@@ -1,4 +1,4 @@
-"""Puts a context together: who it is, then everything of theirs in one round trip."""
+"""Puts a context together: who it is, and everything of theirs, in one round trip."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -11,7 +11,7 @@ from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import Forbidden, Invalid
 from steadylight_server.core.mongo import Database
 from steadylight_server.core.paging import MAX_PAGE
-from steadylight_server.identity.models import MOST_IDENTIFIERS, NAMED, Identifier, heard
+from steadylight_server.identity.models import MOST_IDENTIFIERS, NAMED, Customer, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.journeys.models import Answer, Listed
 from steadylight_server.journeys.service import JourneyService
@@ -63,21 +63,18 @@ class ContextService:
             raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         moment = Moment.from_token(after, self._token_secret) if after else None
         async with self._database.session(moment) as session:
-            customer = persona = None
-            profile_ids: Sequence[UUID] = ()
-            if home is not None and home.is_persona:
-                if profile_id := await self._identity.persona(home):
-                    persona = await self._identity.customer(profile_id)
-                    profile_ids = [profile_id]
-            elif home is not None and (profile_id := await self._identity.profile(home.key)):
-                customer = await self._identity.customer(profile_id)
-                profile_ids = customer.profile_ids
+            customer = persona = profile_id = None
             recently = Recent((), (), (), {})
             journeys: Sequence[Listed] = ()
             answers: Mapping[UUID, Sequence[Answer]] = {}
             assurance = home.assurance if home else Assurance.CLAIMED
-            if profile_ids:
-                recently = await self._timeline.recent(profile_ids, recent, self._journeys.pipelines(profile_ids))
+            if home is not None and home.is_persona:
+                if profile_id := await self._identity.persona(home):
+                    persona = await self._identity.customer(profile_id)
+                    recently = await self._timeline.recent([profile_id], recent, self._journeys.pipelines([profile_id]))
+            elif home is not None and (profile_id := await self._identity.profile(home.key)):
+                customer, recently = await self._whole(profile_id, recent)
+            if profile_id:
                 # An employee has looked at a document, or says why they look.
                 sure = Assurance.IN_PERSON if viewer.role in (Role.AGENT, Role.ADMIN) else assurance
                 journeys, answers = self._journeys.found(recently.beside, sure, channel)
@@ -95,3 +92,15 @@ class ContextService:
             at=self._clock(),
             token=written.token(self._token_secret) if written else after,
         )
+
+    async def _whole(self, profile_id: UUID, recent: int) -> tuple[Customer, Recent]:
+        """The customer, and what is known of all their profiles; again where the guess at who they are was wrong."""
+        customer_id, profile_ids = self._identity.guess(profile_id)
+        while True:
+            beside = {**self._journeys.pipelines(profile_ids), **self._identity.pipelines(customer_id)}
+            recently = await self._timeline.recent(profile_ids, recent, beside)
+            customer = self._identity.found(profile_id, recently.beside)
+            if customer is not None and set(customer.profile_ids) == set(profile_ids):
+                return customer, recently
+            customer = customer or await self._identity.customer(profile_id)
+            customer_id, profile_ids = customer.id, customer.profile_ids

@@ -10,7 +10,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bson.timestamp import Timestamp as Timestamp
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
@@ -30,6 +30,7 @@ from steadylight_server.core.collection import Inserts as Inserts
 from steadylight_server.core.errors import Unavailable
 
 T = TypeVar("T")
+_session: Any = AsyncIOMotorClientSession  # its types do not say how it is made
 
 MAJORITY = WriteConcern("majority")
 ACKNOWLEDGED = WriteConcern(1)
@@ -118,7 +119,10 @@ class Database:
     @asynccontextmanager
     async def session(self, after: Moment | None = None) -> AsyncIterator["Session"]:
         """Everything inside is causally ordered, and sees at least what was written `after` that moment."""
-        session = await self.client.start_session(causal_consistency=True)
+        # Neither its start nor its end asks the server anything: motor would go to a thread and back for each.
+        driver: Any = self.client
+        raw = driver.delegate.start_session(causal_consistency=True)
+        session: AsyncIOMotorClientSession = _session(raw, driver)
         if after is not None:
             session.advance_cluster_time(after.gossip())
             session.advance_operation_time(after.operation_time)
@@ -127,7 +131,7 @@ class Database:
             yield Session(session)
         finally:
             CURRENT.reset(token)
-            await session.end_session()
+            raw.end_session()
 
     async def transaction(self, work: Callable[[], Awaitable[T]]) -> T:
         """What `work` returns, once all its writes are committed together.

@@ -1,7 +1,8 @@
 """Finds out who somebody is, and makes a profile at first sight of an identifier that counts."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from steadylight_server.core.assurance import Assurance
@@ -15,6 +16,8 @@ from steadylight_server.identity.store import IdentityStore, Taken
 
 # Which profile an identifier leads to never changes, so it may be remembered; this many take about 30 MB.
 _MOST_REMEMBERED = 100_000
+# Who is one customer with whom does change: what is remembered is a guess. Of two profiles each, this many take 10 MB.
+_MOST_FAMILIES = 20_000
 _NOBODY = "No such customer, or not enough assurance to say so."
 
 
@@ -25,6 +28,7 @@ class IdentityService:
         self._store = store
         self._clock = clock
         self._remembered: OrderedDict[Key, UUID] = OrderedDict()
+        self._families: OrderedDict[UUID, tuple[UUID, Sequence[UUID]]] = OrderedDict()
         self.kinds = kinds or Kinds()
         self.links = Links(store, self.kinds, clock=clock)
 
@@ -80,7 +84,32 @@ class IdentityService:
         family = await self._store.family(profile_id)
         if not family:
             raise NotFound(_NOBODY)
-        return Customer(family[0].customer_id, family)
+        return self._seen(Customer(family[0].customer_id, family), profile_id)
+
+    def guess(self, profile_id: UUID) -> tuple[UUID, Sequence[UUID]]:
+        """The customer whom this profile was last seen to be part of, by id and profiles; `found` says if it is."""
+        return self._families.get(profile_id, (profile_id, (profile_id,)))
+
+    def pipelines(self, customer_id: UUID) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """What `found` needs, by collection, for whoever asks for more than that in one round trip."""
+        return {self._store.name: self._store.pipeline(customer_id)}
+
+    def found(self, profile_id: UUID, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Customer | None:
+        """The customer that the pipelines found; None where the profile is not part of that one."""
+        family = self._store.together(found[self._store.name])
+        if not any(profile.id == profile_id for profile in family):
+            return None
+        return self._seen(Customer(family[0].customer_id, family), profile_id)
+
+    def _seen(self, customer: Customer, profile_id: UUID) -> Customer:
+        """Remembers those of several profiles: one alone is what is guessed anyway."""
+        if len(customer.profiles) > 1:
+            self._families[profile_id] = (customer.id, customer.profile_ids)
+            if len(self._families) > _MOST_FAMILIES:
+                self._families.popitem(last=False)
+        else:
+            self._families.pop(profile_id, None)
+        return customer
 
     async def hold(self, profile_id: UUID) -> Customer:
         """The same, within a transaction: nobody joins or parts this customer, or holds them too, until its end."""

@@ -11,6 +11,7 @@ links          _id · profile_ids: two, the lower first · reason · assurance �
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pymongo import IndexModel, ReplaceOne, UpdateOne
@@ -193,22 +194,26 @@ class IdentityStore(Store):
 
     async def family(self, profile_id: UUID) -> Sequence[Profile]:
         """All profiles of the customer that this profile is part of, oldest first; one round trip."""
+        joined = {"from": "profiles", "localField": "customer_id", "foreignField": "customer_id", "as": "family"}
         found = await self._profiles.aggregate(
-            [
-                {"$match": {"_id": profile_id}},
-                {
-                    "$lookup": {
-                        "from": "profiles",
-                        "localField": "customer_id",
-                        "foreignField": "customer_id",
-                        "as": "family",
-                    }
-                },
-                {"$project": {"family": 1}},
-            ]
+            [{"$match": {"_id": profile_id}}, {"$lookup": joined}, {"$project": {"family": 1}}]
         )
-        family = [_profile(document) for document in found[0]["family"]] if found else []
-        return sorted(family, key=lambda profile: (profile.created_at, profile.id))
+        return self.together(found[0]["family"] if found else [])
+
+    @property
+    def name(self) -> str:
+        """Of the profiles' collection, for a pipeline that joins it."""
+        return self._profiles.name
+
+    @staticmethod
+    def pipeline(customer_id: UUID) -> list[Mapping[str, Any]]:
+        """The profiles of a customer; give them to `together`."""
+        return [{"$match": {"customer_id": customer_id}}]
+
+    @staticmethod
+    def together(found: Iterable[Mapping[str, Any]]) -> Sequence[Profile]:
+        """The profiles that were found, oldest first."""
+        return sorted(map(_profile, found), key=lambda profile: (profile.created_at, profile.id))
 
 
 def _document(link: Link) -> Document:
@@ -254,7 +259,7 @@ def link_of(document: Document) -> Link:
     )
 
 
-def _profile(document: Document) -> Profile:
+def _profile(document: Mapping[str, Any]) -> Profile:
     return Profile(
         id=document["_id"],
         customer_id=document["customer_id"],

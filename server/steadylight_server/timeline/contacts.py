@@ -75,6 +75,10 @@ class ContactStore(Store):
         ids = [_id((profile_id, channel, key, None)) for profile_id in profile_ids]
         return contacts(await self._contacts.find({"_id": {"$in": ids}, "profile_id": {"$in": list(profile_ids)}}))
 
+    async def latest(self, profile_ids: Sequence[UUID], limit: int) -> list[Document]:
+        """The latest stored pieces of contacts of these profiles; give them to `contacts`."""
+        return await self._contacts.aggregate(recent_pipeline(profile_ids, limit))
+
     async def met(self, contacts: Collection[tuple[str, str]]) -> list[tuple[tuple[str, str], Met]]:
         """Whom anybody knew in these contacts, given as (channel, key)."""
         if not contacts:
@@ -90,7 +94,7 @@ class ContactStore(Store):
 
 
 def recent_pipeline(profile_ids: Sequence[UUID], limit: int) -> list[Mapping[str, Any]]:
-    """The latest stored pieces of contacts of these profiles; give them to `contacts`."""
+    """What `latest` looks for."""
     return [
         {"$match": {"profile_id": {"$in": list(profile_ids)}}},
         {"$sort": {"last_at": -1}},
@@ -98,8 +102,8 @@ def recent_pipeline(profile_ids: Sequence[UUID], limit: int) -> list[Mapping[str
     ]
 
 
-def contacts(pieces: Iterable[Mapping[str, Any]]) -> list[Contact]:
-    """Whole contacts, the latest first, from stored pieces given in any order."""
+def contacts(pieces: Iterable[Mapping[str, Any]], most: int | None = None) -> list[Contact]:
+    """Whole contacts, the latest first, at most so many, from stored pieces given in any order."""
     whole: list[Document] = []
     latest: dict[tuple[str, str | None, UUID | None], Document] = {}  # the contact that is under way at each place
     for piece in sorted(pieces, key=lambda one: one["first_at"]):
@@ -111,7 +115,8 @@ def contacts(pieces: Iterable[Mapping[str, Any]]) -> list[Contact]:
             continue
         whole.append({**piece})
         latest[place] = whole[-1]
-    return sorted(map(_contact, whole), key=lambda one: (one.last_at, one.id), reverse=True)
+    whole.sort(key=lambda one: (one["last_at"], one["_id"]), reverse=True)
+    return [_contact(one) for one in whole[:most]]
 
 
 def _contact(document: Mapping[str, Any]) -> Contact:

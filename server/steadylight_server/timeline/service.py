@@ -20,8 +20,9 @@ from steadylight_server.timeline.types import TypeStore
 MOST_CONTACTS = 10
 # A desk that crashed never ends its contact; nobody talks longer.
 OPEN_FOR = timedelta(hours=12)
-# Pieces of keyless contacts are joined after they are read; three a contact is what a long call needs.
-_PIECES = 3 * MOST_CONTACTS
+# Pieces of one contact are joined after they are read. Most are whole; where too many were not, this many are read.
+_MOST_PIECES = 3 * MOST_CONTACTS
+_PIECES = MOST_CONTACTS + 2
 
 
 class Recent(NamedTuple):
@@ -66,13 +67,19 @@ class TimelineService:
         limit: int,
         beside: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
     ) -> "Recent":
-        """What is known of these profiles now; one round trip. `beside` are other slices' pipelines, by collection."""
+        """What is known of these profiles now; one round trip, or two where contacts are in pieces.
+
+        `beside` are other slices' pipelines, by collection.
+        """
         own = {
             self._contacts.name: recent_pipeline(profile_ids, _PIECES),
             self._traits.name: traits.pipeline(profile_ids),
         }
         actions, found = await self._actions.recent(profile_ids, limit, {**own, **beside})
-        latest = contacts(found.pop(self._contacts.name))[:MOST_CONTACTS]
+        pieces = found.pop(self._contacts.name)
+        latest = contacts(pieces, MOST_CONTACTS)
+        if len(latest) < MOST_CONTACTS and len(pieces) == _PIECES:
+            latest = contacts(await self._contacts.latest(profile_ids, _MOST_PIECES), MOST_CONTACTS)
         return Recent(actions, latest, traits.traits(found.pop(self._traits.name)), found)
 
     async def open_contact(

@@ -258,6 +258,8 @@ RecordActionInput.traits               U YYFYYS RR FFFF FF FF UUU
 RecordActionPayload.verdict            U YYFYYS YS FFFF FF FF UUU
 RecordActionPayload.warnings           U YYFYYS YS FFFF FF FF UUU
 RecordActionPayload.token              U YYFYYS YS FFFF FF FF UUU
+RecordActionPayload.context            U YFFYYS YS FFFF FF FF UUU
+RecordActionPayload.context(input:)    U YFFYYS YS FFFF FF FF UUU
 
 Verdict.index                          U YYFYYS YS FFFF FF FF UUU
 Verdict.actionId                       U YYFYYS YS FFFF FF FF UUU
@@ -279,6 +281,8 @@ RecordActionsPayload.exceptions        U --F--- FF FFFF FF FF UUU
 RecordActionsPayload.warnings          U YYFYYS FF FFFF FF FF UUU
 RecordActionsPayload.verdicts          U YYFYYS FF FFFF FF FF UUU
 RecordActionsPayload.token             U YYFYYS FF FFFF FF FF UUU
+RecordActionsPayload.contextDocument   U YFFYYS FF FFFF FF FF UUU
+RecordActionsPayload.contextDocument(input:)  U YFFYYS FF FFFF FF FF UUU
 
 StartJourneyInput.operationId          U YFFYYS YS FFFF FF FF UUU
 StartJourneyInput.type                 U YFFYYS YS FFFF FF FF UUU

@@ -148,6 +148,8 @@ class Scene:
             ),
             blueprint=BLUEPRINT,
         )
+        #: The words of whoever recorded for the second customer: what they said themselves may come back.
+        self.said: set[str] = set()
         self.url = f"{self.server.url}/graphql"
         self.key = self.server.key("web")
         self.desk = self.server.key("desk", "ASSISTED")
@@ -542,13 +544,16 @@ def answered(scene: Scene, asker: str, asked: Asked) -> str:
         owner = scene.server.database.profiles.find_one({"_id": stored["profile_id"]})
         assert owner is not None
         whose = {FIRST: "Y", SECOND: "S"}[owner["value"]]
+        if whose == "S":
+            scene.said.update(texts(asked.variables))
         return whose if letter == "Y" else letter
     return letter
 
 
 def recorded(scene: Scene, asked: Asked) -> dict[str, Any] | None:
     """The action that the document was to record, if it was to record one."""
-    (given,) = asked.variables.values()
+    inputs = [one for one in asked.variables.values() if one.keys() & {"batch", "id", "operationId"}]
+    given = inputs[0] if inputs else {}
     id = given["batch"]["actions"][0]["id"] if "batch" in given else given.get("id", given.get("operationId"))
     return scene.server.database.actions.find_one({"_id": UUID(id)}) if id else None
 
@@ -567,7 +572,7 @@ def judged(scene: Scene, answer: dict[str, Any], asked: Asked) -> str:
     whose = [letter for name, letter in ((FIRST, "Y"), (SECOND, "S")) if shown & scene.people[name].ids]
     assert len(whose) <= 1, f"both customers at once: {data}"
     foreign = {"Y": SECOND, "S": FIRST}.get(whose[0]) if whose else None
-    said = set(texts(asked.variables))
+    said = scene.said.union(texts(asked.variables))
     assert not [one for one in texts(data) if foreign and foreign in one and one not in said], data
     if not there(data, asked.path):
         return "-"

@@ -38,6 +38,7 @@ SCHEMA: GraphQLSchema = build_schema((Path(__file__).parents[2] / "schema/schema
 FORBIDDEN = {
     "Query.customers",
     "Query.contextDocument",
+    "RecordActionsPayload.contextDocument",
     "Query.channels",
     "Action.agent",
     "Action.traits",

@@ -137,6 +137,13 @@ async def fetch(info: Info, input: ContextInput) -> Known:
     return known
 
 
+async def told(info: Info, input: ContextInput) -> ContextDocument:
+    """The same, as the SDK reads it."""
+    known = await fetch(info, input)
+    short = brief(info, known, input.brief, input.contact) if input.brief else None
+    return ContextDocument(document(known, short))
+
+
 def brief(info: Info, known: Known, form: BriefForm, contact: str | None) -> list[str]:
     """The short form, for the viewer's channel and the contact under way."""
     if form is BriefForm.SMS:
@@ -158,9 +165,7 @@ class ContextQueries:
     async def context_document(
         self, info: Info, input: Annotated[ContextInput, strawberry.argument(description="Whose, and how fresh.")]
     ) -> ContextDocument:
-        known = await fetch(info, input)
-        told = brief(info, known, input.brief, input.contact) if input.brief else None
-        return ContextDocument(document(known, told))
+        return await told(info, input)
 
 
 def document(known: Known, brief: Sequence[str] | None = None) -> dict[str, Any]:

@@ -77,6 +77,7 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     ],
     READ: [
         *_fields("Query", "customer node context"),
+        *_fields("RecordActionPayload", "context"),
         *_fields("Subscription", "customerActivity"),
         *_fields("Viewer", "customer"),
         *_fields("Node", "id"),
@@ -109,7 +110,7 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Context", "brief"),
         *_fields("Trait", "name value at assurance channel actionId"),
     ],
-    READ_IN_BULK: _fields("Query", "contextDocument"),
+    READ_IN_BULK: [*_fields("Query", "contextDocument"), *_fields("RecordActionsPayload", "contextDocument")],
     RECORD: [
         *_fields("Mutation", "recordAction startJourney askQuestion answerQuestion advanceJourney setJourneyStatus"),
         *_fields("StartJourneyPayload", "journey answers resumed token"),

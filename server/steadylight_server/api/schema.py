@@ -6,7 +6,7 @@ from pathlib import Path
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from steadylight_server.api.actions import Action, ActionMutations
+from steadylight_server.api.actions import Action
 from steadylight_server.api.activity import Subscription
 from steadylight_server.api.channels import ChannelMutations, ChannelQueries
 from steadylight_server.api.contexts import ContextQueries
@@ -16,6 +16,7 @@ from steadylight_server.api.identities import IdentityMutations, IdentityQueries
 from steadylight_server.api.journeys import Journey, JourneyMutations
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.permissions import PERMISSIONS
+from steadylight_server.api.recording import ActionMutations
 from steadylight_server.api.scalars import SCALARS
 
 

@@ -1,7 +1,7 @@
 """A context in the graph: typed and as a document it says the same."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -14,6 +14,11 @@ mutation($input: StartJourneyInput!) { startJourney(input: $input) { journey { i
 """
 ANSWER = """
 mutation($input: AnswerQuestionInput!) { answerQuestion(input: $input) { token } }
+"""
+RECORD_AND_READ = """
+mutation($input: RecordActionsInput!, $of: ContextInput!) {
+  recordActions(input: $input) { stored contextDocument(input: $of) }
+}
 """
 BRIEFS = """
 query($input: ContextInput!) {
@@ -203,3 +208,40 @@ def test_a_context_needs_its_scope(shared_server: LiveServer) -> None:
     answer = shared_server.graphql("{ contextDocument(input: {}) }", key=key)
 
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("after", [None, "forged"])
+def test_what_is_recorded_comes_back_in_the_context_of_the_same_request(
+    shared_server: LiveServer, web: str, after: str | None
+) -> None:
+    who = login(f"C-{uuid4()}")
+    one, other = action(who), action(who)
+    of = {"identifiers": [who], **({"after": after} if after else {})}
+
+    bulk = shared_server.graphql(RECORD_AND_READ, {"input": {"batch": batch(one)}, "of": of}, web)["data"]
+    single = shared_server.graphql(
+        """mutation($input: RecordActionInput!, $of: ContextInput!) { recordAction(input: $input) {
+        verdict { verdict } context(input: $of) { actions { id } token } } }""",
+        {"input": {name: other[name] for name in ("id", "type", "at", "identifiers")}, "of": of},
+        web,
+    )["data"]
+
+    assert bulk["recordActions"]["stored"] == 1
+    assert [told["id"] for told in bulk["recordActions"]["contextDocument"]["actions"]] == [shown(one)]
+    assert single["recordAction"]["verdict"]["verdict"] == "STORED"
+    assert {told["id"] for told in single["recordAction"]["context"]["actions"]} == {shown(one), shown(other)}
+
+
+def test_what_became_of_the_actions_is_told_where_the_context_cannot_be(shared_server: LiveServer, web: str) -> None:
+    who = login(f"C-{uuid4()}")
+    of = {"identifiers": [who], "recent": 0}
+
+    answer = shared_server.graphql(RECORD_AND_READ, {"input": {"batch": batch(action(who))}, "of": of}, web)
+
+    assert answer["data"] == {"recordActions": {"stored": 1, "contextDocument": None}}
+    (error,) = answer["errors"]
+    assert (error["path"], error["extensions"]["code"]) == (["recordActions", "contextDocument"], "INVALID")
+
+
+def shown(one: dict[str, Any]) -> str:
+    return f"act_{UUID(one['id']).hex}"

@@ -32,7 +32,7 @@ def prove(figures: Figures) -> None:
                 urls = [server.url for server in servers]
                 rounds = asyncio.run(race(urls, list(made_of.values()), client[NAME], rounds=ROUNDS))
                 asyncio.run(begin(servers[0].url, made_of["web"], JOURNEYS))
-                fired = fire(servers, client[NAME], seconds=8, seed=6)
+                fired = fire(servers, client[NAME], seconds=24, seed=6)
             finally:
                 for server in servers:
                     server.stop()

@@ -73,21 +73,25 @@ class DeclaredGap(Closed):
         """As `capabilities` keeps it."""
         if self.not_feasible:
             return Binding(Offer.NOT_FEASIBLE, self.not_feasible)
-        return Binding(Offer.LIMITED, self.limited) if self.limited else Binding()
+        return Binding(Offer.LIMITED, self.limited or "")
 
 
 def _gap(said: object) -> object:
-    return DeclaredGap.model_construct() if said == Offer.AVAILABLE else said
+    """Raises ValueError for nothing, which could mean anything."""
+    if said is None:
+        raise ValueError("AVAILABLE, or limited or not_feasible with the reason")
+    return None if said == Offer.AVAILABLE else said
 
 
 class _OrAvailable:
     """In the JSON Schema: the word AVAILABLE will do, too."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"const": Offer.AVAILABLE.value}, handler(schema)]}
+        gap, _ = handler(schema)["anyOf"]
+        return {"anyOf": [{"const": Offer.AVAILABLE.value}, gap]}
 
 
-Bound = Annotated[DeclaredGap, BeforeValidator(_gap), _OrAvailable()]
+Bound = Annotated[DeclaredGap | None, BeforeValidator(_gap), _OrAvailable()]
 
 
 class DeclaredWebhook(Closed):
@@ -174,7 +178,7 @@ class DeclaredCapability(Closed):
             self.reversible,
             self.reversed_by,
             span(self.timeout),
-            {channel: said.binding() for channel, said in self.channels.items()},
+            {channel: said.binding() if said else Binding() for channel, said in self.channels.items()},
         )
 
 

@@ -19,7 +19,10 @@ def test_keys_are_made_for_a_channel_or_an_admin(web: str, steadylight: Steadyli
 
     assert full["scopes"] == ["actions:write", "customers:read"]
     assert less["scopes"] == ["actions:write"]
-    assert (admin["channel"], admin["scopes"]) == (None, ["channels:register", "customers:read", "identities:link"])
+    assert (admin["channel"], admin["scopes"]) == (
+        None,
+        ["capabilities:report", "channels:register", "customers:read", "identities:link"],
+    )
     assert [key["id"] for key in steadylight.json("key", "list", "web")] == [web, full["id"], less["id"]]
     assert [key["id"] for key in steadylight.json("key", "list", "--admin")] == [admin["id"]]
     assert len(steadylight.json("key", "list")) == 4
@@ -56,7 +59,10 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
     table = steadylight("key", "list").stdout
 
     assert said.startswith("Key ")
-    assert "of an admin, for channels:register, customers:read, identities:link. Shown once:\n\n    sl_" in said
+    assert (
+        "of an admin, for capabilities:report, channels:register, customers:read, identities:link. Shown once:\n\n    sl_"
+        in said
+    )
     assert f"{web}   web       good    actions:write, customers:read" in table
     assert "(admin)" in table
     assert steadylight("key", "revoke", web).stdout.startswith(f"Key {web} is revoked, on every server.")
@@ -68,7 +74,7 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
         (("add",), 2, "Name a channel, or say --admin."),
         (("add", "web", "--admin"), 2, "Name a channel, or say --admin."),
         (("add", "web", "--scope", "channels:register"), 2, "a channel's key can have actions:write"),
-        (("add", "--admin", "--scope", "actions:write"), 2, "an admin's key can have channels:register"),
+        (("add", "--admin", "--scope", "actions:write"), 2, "an admin's key can have capabilities:report"),
         (("rotate", "web", "--overlap", "soon"), 2, "is no length of time"),
         (("add", "shop"), 1, "There is no channel called shop."),
         (("rotate", "shop"), 1, "There is no channel called shop."),

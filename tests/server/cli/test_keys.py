@@ -29,6 +29,13 @@ def test_keys_are_made_for_a_channel_or_an_admin(web: str, steadylight: Steadyli
     assert all("key" not in key and "hash" not in key for key in steadylight.json("key", "list"))
 
 
+def test_a_channel_s_key_may_have_scopes_of_the_company_s_own(web: str, steadylight: Steadylight) -> None:
+    wanted = ["actions:write", "customers:read", "capabilities:report", "perform:money"]
+    key = steadylight.json("key", "add", "web", *(part for scope in wanted for part in ("--scope", scope)))
+
+    assert key["scopes"] == sorted(wanted)
+
+
 def test_a_rotated_key_ends_after_the_overlap_and_hands_on_its_scopes(web: str, steadylight: Steadylight) -> None:
     steadylight("key", "revoke", web)
     old = steadylight.json("key", "add", "web", "--scope", "actions:write")
@@ -59,10 +66,8 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
     table = steadylight("key", "list").stdout
 
     assert said.startswith("Key ")
-    assert (
-        "of an admin, for capabilities:report, channels:register, customers:read, identities:link. Shown once:\n\n    sl_"
-        in said
-    )
+    scopes = "capabilities:report, channels:register, customers:read, identities:link"
+    assert f"of an admin, for {scopes}. Shown once:\n\n    sl_" in said
     assert f"{web}   web       good    actions:write, customers:read" in table
     assert "(admin)" in table
     assert steadylight("key", "revoke", web).stdout.startswith(f"Key {web} is revoked, on every server.")
@@ -75,6 +80,8 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
         (("add", "web", "--admin"), 2, "Name a channel, or say --admin."),
         (("add", "web", "--scope", "channels:register"), 2, "a channel's key can have actions:write"),
         (("add", "--admin", "--scope", "actions:write"), 2, "an admin's key can have capabilities:report"),
+        (("add", "web", "--scope", "perform:Money"), 2, "customers:read, perform:NAME only"),
+        (("add", "--admin", "--scope", "perform:money"), 2, "an admin's key can have"),
         (("rotate", "web", "--overlap", "soon"), 2, "is no length of time"),
         (("add", "shop"), 1, "There is no channel called shop."),
         (("rotate", "shop"), 1, "There is no channel called shop."),

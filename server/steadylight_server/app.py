@@ -1,7 +1,7 @@
 """The composition root: settings, database, stores, services, and the ASGI application that serves them."""
 
 import gc
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 
@@ -26,6 +26,11 @@ from steadylight_server.api.schema import schema
 from steadylight_server.api.socket import GraphQLSocket
 from steadylight_server.blueprint.store import BlueprintStore
 from steadylight_server.blueprint.watch import Watch, watching
+from steadylight_server.capabilities.declared import Capabilities
+from steadylight_server.capabilities.implementations import Implementations
+from steadylight_server.capabilities.models import Function
+from steadylight_server.capabilities.service import CapabilityService
+from steadylight_server.capabilities.store import PerformanceStore
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import logs, metrics
 from steadylight_server.core.audit import Audit, AuditStore
@@ -46,6 +51,7 @@ from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.journeys.store import JourneyStore
 from steadylight_server.journeys.threads import ThreadStore
+from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
@@ -53,7 +59,7 @@ from steadylight_server.timeline.service import TimelineService
 from steadylight_server.timeline.store import ActionStore
 from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
-from steadylight_server.workers import Activity, catching_up, refreshing, sweeping
+from steadylight_server.workers import Activity, PerformanceProgress, catching_up, refreshing, sweeping, taking_over
 
 TOKEN_SECRET = "token"
 
@@ -75,6 +81,7 @@ class Stores:
     blueprints: BlueprintStore
     journeys: JourneyStore
     answers: AnswerStore
+    performances: PerformanceStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -93,6 +100,7 @@ class Stores:
             BlueprintStore(database),
             JourneyStore(database),
             AnswerStore(database),
+            PerformanceStore(database, lease_seconds=settings.performance_lease),
         )
 
     def all(self) -> Sequence[Store]:
@@ -130,8 +138,10 @@ async def open_database(settings: Settings, uri: str) -> AsyncIterator[tuple[Dat
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]:
-    """Everything the graph calls, with its workers running."""
+async def open_services(
+    settings: Settings, uri: str, *, functions: Mapping[str, Function] | None = None
+) -> AsyncIterator[Services]:
+    """Everything the graph calls, with its workers running. `functions` as for `create_app`."""
     async with open_database(settings, uri) as (database, stores):
         audit = Audit(stores.audit)
         access = AccessService(stores.access, audit)
@@ -147,11 +157,16 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         operations = Operations(identity, audit)
         activity = Activity(timeline)
         errands = JourneyOperations(database, journeys, ingest)
-        watch = Watch(stores.blueprints, identity.kinds, journeys.types, gate.forget_channels)
+        declared = Capabilities(Implementations(functions=functions))
+        capabilities = CapabilityService(stores.performances, declared)
+        performing = CapabilityOperations(database, capabilities, identity, timeline, ingest)
+        progress = PerformanceProgress(capabilities)
+        watch = Watch(stores.blueprints, identity.kinds, journeys.types, declared, gate.forget_channels)
         async with (
             watching(watch),
             sweeping(ingest, every=settings.intent_lease / 4),
             catching_up(errands),
+            taking_over(performing),
             refreshing(gate),
         ):
             try:
@@ -166,18 +181,26 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
                     context,
                     operations,
                     errands,
+                    capabilities,
+                    performing,
                     ingest,
                     activity,
+                    progress,
                     database.ping,
                 )
             finally:
+                await performing.close()
                 await activity.close()
+                await progress.close()
                 await rates.close()
                 await http.close()
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
-    """The ASGI application. `STEADYLIGHT_MONGODB_URI` must be set; `steadylight serve` sets it to an embedded one."""
+def create_app(settings: Settings | None = None, *, functions: Mapping[str, Function] | None = None) -> Starlette:
+    """The ASGI application. `STEADYLIGHT_MONGODB_URI` must be set; `steadylight serve` sets it to an embedded one.
+
+    `functions` implement capabilities, by the names that the blueprint uses, in the place of those that are installed.
+    """
     settings = settings or Settings()
     uri = settings.mongodb_uri
     if uri is None:
@@ -187,7 +210,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_services(settings, uri) as services:
+        async with open_services(settings, uri, functions=functions) as services:
             app.state.services = services
             _tune_the_collector()
             yield

@@ -1,0 +1,68 @@
+"""Python functions as implementations: `@capability` says of one that it honours keys, and `FunctionImplementation`
+calls it, whatever it is.
+"""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from steadylight_server.capabilities.models import Answer, Call, Function, Progress, Tell, Unknown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def capability(*, honours_keys: bool = False) -> Callable[[F], F]:
+    """Marks a function that implements a capability; its entry point in `steadylight.capabilities` gives the name.
+
+    `honours_keys` promises that `Call.key`, which is the same in each attempt, is done once however often it comes,
+    and is answered alike: only then is it called again where a crash has left it open.
+    """
+
+    def mark(function: F) -> F:
+        function.honours_keys = honours_keys  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+class FunctionImplementation:
+    """A function: a coroutine, an async generator of Progress and the output, or a plain one, run in a thread."""
+
+    unavailable: str | None = None
+
+    def __init__(self, function: Function, *, honours_keys: bool | None = None) -> None:
+        """`honours_keys` False holds also where the function says otherwise."""
+        self._function = function
+        says = bool(getattr(function, "honours_keys", False))
+        self.honours_keys = says and honours_keys is not False
+
+    async def __call__(self, call: Call, tell: Tell) -> Answer:
+        """What the function returns, or yields last. Raises what it raises."""
+        if inspect.isasyncgenfunction(self._function):
+            return _answer(await self._last(self._function(call), tell))
+        if inspect.iscoroutinefunction(self._function):
+            return _answer(await self._function(call))
+        found = await asyncio.to_thread(self._function, call)
+        return _answer(await found if inspect.isawaitable(found) else found)
+
+    @staticmethod
+    async def _last(yielded: AsyncIterator[Any], tell: Tell) -> object:
+        last: object = None
+        async with aclosing(yielded) as going:  # type: ignore[type-var]
+            async for one in going:
+                if isinstance(one, Progress):
+                    tell(one)
+                else:
+                    last = one
+        return last
+
+
+def _answer(found: object) -> Answer:
+    """Raises Unknown for what is no answer: the deed may be done."""
+    if isinstance(found, Answer):
+        return found
+    if isinstance(found, Mapping):
+        return Answer(found)
+    raise Unknown(f"The function answered a {type(found).__name__}, where an object was due.")

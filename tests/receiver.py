@@ -1,6 +1,6 @@
 """A system of a company's own, as its programmers would write it from the Standard Webhooks specification.
 
-It imports nothing of ours: what it believes, any receiver would. It serves on a thread of its own and misbehaves as told.
+It imports nothing of ours: what it believes, any receiver would. It has a thread of its own, and misbehaves as told.
 """
 
 import base64

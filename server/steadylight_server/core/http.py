@@ -1,6 +1,6 @@
 """The one door to other servers over HTTP: with a deadline and a bound, whatever is at the other end.
 
-`Http.json` fetches a document. `Line.post` sends one, and tells apart what its caller must know before it sends it again:
+`Http.json` fetches a document. `Line.post` sends one, and tells apart what its caller must know to send it again:
 
     Unsent        no connection was made, so nothing was sent: certainly nothing was done
     └── Busy      all connections of the line are in use: nothing is known to be wrong at the other end
@@ -60,7 +60,7 @@ class Line:
     async def post(self, body: bytes, headers: Mapping[str, str], *, seconds: float) -> Reply:
         """What is answered, redirects included, which nobody follows. Raises Unsent, Busy, Unanswered."""
         connect = min(_CONNECT_SECONDS, seconds * _CONNECT_PART)
-        # Waiting for a connection, making it and its TLS end before `seconds` do: no deadline hides that nothing was sent.
+        # What comes before anything is sent takes less than `seconds`: no deadline hides that nothing was.
         timeout = httpx.Timeout(seconds, connect=connect, pool=connect)
         try:
             async with asyncio.timeout(seconds):

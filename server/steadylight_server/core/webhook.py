@@ -4,14 +4,14 @@
     202 with {"handle": …}               Told: it goes on over there, under that name
     4xx with {"code": …, "message": …}   Rejected: it was not done and will not be
     any other 4xx, and 401, 429 always   Undone: the other side did not look at what was to be done
-    409 without a code                   Unsure: the same call is under way there; 408, 5xx, redirects, no JSON: likewise
+    409 without a code                   Unsure: the same call is under way there; so are 408, 5xx, redirects, no JSON
     no connection, an open circuit       Undone: nothing was sent
     no whole answer in time              Unsure: it was sent
 
-What was certainly not done is tried again, after a random pause (full jitter) or the one that `Retry-After` asks for. What
-is unsure is tried again only where the receiver honours keys: it does what has one key once, however often it is asked.
-All attempts of a call end within its deadline, and share its id, its key and its bytes; each is signed anew, with its own
-time. What was unsure once stays so, unless a later attempt is told.
+What was certainly not done is tried again, after a random pause (full jitter) or the one that `Retry-After` asks for.
+What is unsure is tried again only where the receiver honours keys: it does what has one key once, however often it is
+asked. All attempts of a call end within its deadline, and share its id, its key and its bytes; each is signed anew,
+with its own time. What was unsure once stays so, unless a later attempt is told.
 
 Receivers, addresses and answers are named in the log by the webhook's name and a reason, never by what was said.
 """
@@ -123,7 +123,7 @@ class Webhook:
     async def call(self, id: str, key: str, body: bytes, *, seconds: float) -> Told:
         """What came of it, within `seconds`. Raises Rejected, Undone, Unsure.
 
-        `id` names the deed without a full stop, `key` is what the receiver knows a repetition by: the same for the same.
+        `id` names the deed, without a full stop; `key`, printable ASCII, is by what the receiver knows a repetition.
         """
         began, outcome = time.monotonic(), "unsure"
         try:

@@ -117,13 +117,13 @@ def test_what_passed_before_it_opened_says_nothing_about_after(circuit: Circuit,
     with circuit.passage() as early:
         fail(circuit, 3)
         early.worked()
-    assert circuit.state is State.OPEN
+    assert circuit.is_open
 
     seconds.now += 15
     with circuit.passage() as late:
         seconds.now += 5
         late.worked()
-    assert circuit.state is State.CLOSED
+    assert not circuit.is_open
 
 
 def test_it_is_told_in_the_log_and_in_the_metrics(circuit: Circuit, seconds: Seconds) -> None:

@@ -61,7 +61,7 @@ def test_what_was_changed_on_the_way_or_comes_late_is_not_verified(
     ids=["nothing", "empty", "plain", "letters", "no-base64", "short", "long"],
 )
 def test_what_is_no_secret_is_refused_without_being_told(secret: str) -> None:
-    with pytest.raises(ValueError, match="a secret (is|has)") as caught:
+    with pytest.raises(ValueError, match=r"a secret (is|has)") as caught:
         key(secret)
 
     assert len(secret) < 7 or secret not in str(caught.value)

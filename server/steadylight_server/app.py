@@ -26,6 +26,10 @@ from steadylight_server.api.schema import schema
 from steadylight_server.api.socket import GraphQLSocket
 from steadylight_server.blueprint.store import BlueprintStore
 from steadylight_server.blueprint.watch import Watch, watching
+from steadylight_server.capabilities.declared import Capabilities
+from steadylight_server.capabilities.implementations import Implementations
+from steadylight_server.capabilities.service import CapabilityService
+from steadylight_server.capabilities.store import PerformanceStore
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import logs, metrics
 from steadylight_server.core.audit import Audit, AuditStore
@@ -46,6 +50,7 @@ from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.journeys.store import JourneyStore
 from steadylight_server.journeys.threads import ThreadStore
+from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
@@ -53,7 +58,7 @@ from steadylight_server.timeline.service import TimelineService
 from steadylight_server.timeline.store import ActionStore
 from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
-from steadylight_server.workers import Activity, catching_up, refreshing, sweeping
+from steadylight_server.workers import Activity, catching_up, refreshing, sweeping, taking_over
 
 TOKEN_SECRET = "token"
 
@@ -75,6 +80,7 @@ class Stores:
     blueprints: BlueprintStore
     journeys: JourneyStore
     answers: AnswerStore
+    performances: PerformanceStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -93,6 +99,7 @@ class Stores:
             BlueprintStore(database),
             JourneyStore(database),
             AnswerStore(database),
+            PerformanceStore(database, lease_seconds=settings.performance_lease),
         )
 
     def all(self) -> Sequence[Store]:
@@ -147,11 +154,15 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         operations = Operations(identity, audit)
         activity = Activity(timeline)
         errands = JourneyOperations(database, journeys, ingest)
-        watch = Watch(stores.blueprints, identity.kinds, journeys.types, gate.forget_channels)
+        declared = Capabilities(Implementations())
+        capabilities = CapabilityService(stores.performances, declared)
+        performing = CapabilityOperations(database, capabilities, identity, timeline, ingest)
+        watch = Watch(stores.blueprints, identity.kinds, journeys.types, declared, gate.forget_channels)
         async with (
             watching(watch),
             sweeping(ingest, every=settings.intent_lease / 4),
             catching_up(errands),
+            taking_over(performing),
             refreshing(gate),
         ):
             try:
@@ -166,11 +177,14 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
                     context,
                     operations,
                     errands,
+                    capabilities,
+                    performing,
                     ingest,
                     activity,
                     database.ping,
                 )
             finally:
+                await performing.close()
                 await activity.close()
                 await rates.close()
                 await http.close()

@@ -1,5 +1,5 @@
-"""What runs beside requests: the sweeper of unfinished batches, what becomes of journeys by themselves, the watch over
-credentials that end, and the fan-out of new actions to who follows them.
+"""What runs beside requests: the sweeper of unfinished batches, what becomes of journeys by themselves, what crashed
+servers were performing, the watch over credentials that end, and the fan-out of news to who follows them.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from steadylight_server.access.gate import Gate
 from steadylight_server.access.service import TRUST
 from steadylight_server.core.errors import SteadylightError, Unavailable
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.service import TimelineService
@@ -69,6 +70,24 @@ async def _catch_up(journeys: JourneyOperations, every: float) -> None:
             log.warning("journeys cannot be looked after now; trying again", seconds=every)
         except Exception:
             log.exception("looking after journeys failed; trying again", seconds=every)
+        await asyncio.sleep(every)
+
+
+@asynccontextmanager
+async def taking_over(capabilities: CapabilityOperations, *, every: float = 1.0) -> AsyncIterator[None]:
+    """What a crashed server was performing is taken over, and what it performed gets on the timeline."""
+    async with _beside(_take_over(capabilities, every)):
+        yield
+
+
+async def _take_over(capabilities: CapabilityOperations, every: float) -> None:
+    while True:
+        try:
+            await capabilities.catch_up()
+        except Unavailable:
+            log.warning("performances cannot be looked after now; trying again", seconds=every)
+        except Exception:
+            log.exception("looking after performances failed; trying again", seconds=every)
         await asyncio.sleep(every)
 
 

@@ -20,17 +20,26 @@ class ChannelKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key may do. A channel's key has the first two unless fewer were asked for."""
+    """What a key may do. A channel's key has the first two unless others were asked for.
+
+    Beside these a channel's key may have scopes of the company's own, `perform:NAME`, which capabilities ask for.
+    """
 
     ACTIONS_WRITE = "actions:write"
     CUSTOMERS_READ = "customers:read"
     CHANNELS_REGISTER = "channels:register"
     IDENTITIES_LINK = "identities:link"
+    CAPABILITIES_REPORT = "capabilities:report"
 
 
 CHANNEL_SCOPES = frozenset({Scope.ACTIONS_WRITE, Scope.CUSTOMERS_READ})
-ADMIN_SCOPES = frozenset({Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER, Scope.IDENTITIES_LINK})
+ADMIN_SCOPES = frozenset(
+    {Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER, Scope.IDENTITIES_LINK, Scope.CAPABILITIES_REPORT}
+)
 AGENT_SCOPES = frozenset({Scope.CUSTOMERS_READ})
+# What a channel's key has only where it was asked for.
+GRANTED_SCOPES = frozenset({Scope.CAPABILITIES_REPORT})
+OWN_SCOPE = r"perform:[a-z][a-z0-9-]{0,49}"
 
 # An employee sees the customer's face or passport; no other kind of channel can.
 HIGHEST_ASSURANCE = {
@@ -81,7 +90,7 @@ class Credential(Frozen):
     role: Role
     name: str | None = None
     channel: str | None = None
-    scopes: frozenset[Scope]
+    scopes: frozenset[str]
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -110,13 +119,13 @@ class Viewer(Frozen):
     id: str
     name: str | None = None
     channel: str | None = None
-    scopes: frozenset[Scope]
+    scopes: frozenset[str]
     highest_assurance: Assurance
     customer: Proven | None = None
     credential: str | None = None
     expires_at: datetime | None = None
 
-    def may(self, scope: Scope) -> bool:
+    def may(self, scope: str) -> bool:
         """Whether the credential has the scope."""
         return scope in self.scopes
 

@@ -21,7 +21,6 @@ from steadylight_server.access.models import (
     Credential,
     CredentialKind,
     Role,
-    Scope,
     Viewer,
 )
 from steadylight_server.access.store import AccessStore
@@ -122,7 +121,7 @@ class AccessService:
             await self._store.remove_channel(name)
 
     async def add_key(
-        self, channel: str | None, *, scopes: frozenset[Scope] | None = None, by: Mapping[str, str]
+        self, channel: str | None, *, scopes: frozenset[str] | None = None, by: Mapping[str, str]
     ) -> tuple[Credential, str]:
         """A new credential and its key, which is shown this once. `channel` None makes an admin's.
 
@@ -148,7 +147,7 @@ class AccessService:
         It may do what they could together, so that nobody gains a scope by rotating; without one, what is usual.
         """
         good = [credential for credential in await self.keys(channel) if credential.is_good(self._clock())]
-        scopes = frozenset[Scope]().union(*(credential.scopes for credential in good))
+        scopes = frozenset[str]().union(*(credential.scopes for credential in good))
         added = await self.add_key(channel, scopes=scopes or None, by=by)
         for credential in good:
             await self._audit.note(who=by, deed="key.ending", why=credential.id)

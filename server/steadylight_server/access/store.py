@@ -16,7 +16,7 @@ from datetime import datetime
 from pymongo import IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from steadylight_server.access.models import Channel, ChannelKind, Credential, CredentialKind, Role, Scope
+from steadylight_server.access.models import Channel, ChannelKind, Credential, CredentialKind, Role
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document
 from steadylight_server.core.stores import Kept, Store
@@ -171,7 +171,7 @@ def _credential(document: Document) -> Credential:
         role=role,
         name=document.get("name"),
         channel=document["channel"],
-        scopes=frozenset(Scope(scope) for scope in document["scopes"]),
+        scopes=frozenset(document["scopes"]),
         created_at=document["created_at"],
         expires_at=document.get("expires_at"),
         revoked_at=document.get("revoked_at"),

@@ -9,6 +9,7 @@ import strawberry
 from steadylight_server.access.gate import Gate
 from steadylight_server.access.models import Viewer
 from steadylight_server.access.service import AccessService
+from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.context.service import ContextService
 from steadylight_server.core.audit import Audit
 from steadylight_server.core.errors import Invalid, Unauthenticated
@@ -16,6 +17,7 @@ from steadylight_server.core.rates import Rate, Rates
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.service import TimelineService
@@ -39,6 +41,8 @@ class Services:
     context: ContextService
     operations: Operations
     errands: JourneyOperations
+    capabilities: CapabilityService
+    performing: CapabilityOperations
     ingest: Ingest
     activity: Activity
     ping: Callable[[], Awaitable[None]]

@@ -1,10 +1,13 @@
 """What a new blueprint would change, in words, and what of it may not be done. Pure functions."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 from steadylight_server.access.models import Channel
+from steadylight_server.capabilities.models import Binding, Capability, Offer, WebhookBinding
+from steadylight_server.capabilities.schemas import Schema
 from steadylight_server.identity.kinds import Kind, undeclared
 from steadylight_server.journeys.models import JourneyType, Question, Threading
 
@@ -75,6 +78,18 @@ def of_journeys(before: Mapping[str, JourneyType], after: Mapping[str, JourneyTy
             yield Change(How.CHANGED, f"{what}: {changed}")
 
 
+def of_capabilities(before: Mapping[str, Capability], after: Mapping[str, Capability]) -> Iterator[Change]:
+    """Of capabilities. What is being performed goes on as it began."""
+    for name in sorted(before.keys() | after.keys()):
+        what = f"capability {name}"
+        if name not in before:
+            yield Change(How.ADDED, f"{what}: {', '.join(_of_capability(after[name]).values())}")
+        elif name not in after:
+            yield Change(How.REMOVED, f"{what}: no channel can perform it any more")
+        elif changed := _changed(_of_capability(before[name]), _of_capability(after[name])):
+            yield Change(How.CHANGED, f"{what}: {changed}")
+
+
 def other_normalisers(before: Mapping[str, Kind], after: Mapping[str, Kind]) -> dict[str, str]:
     """The kinds whose values would be kept otherwise than before, each with what would change."""
     found = {}
@@ -115,6 +130,38 @@ def _of_journey(type: JourneyType) -> dict[str, str]:
         **{f"question {name}": f"asks {name} ({_of_question(one)})" for name, one in type.questions.items()},
     }
     return {name: text for name, text in told.items() if text}
+
+
+def _of_capability(one: Capability) -> dict[str, str]:
+    by = one.implementation
+    told = {
+        "implementation": f"by {by.url}" if isinstance(by, WebhookBinding) else f"by the function {by.name}",
+        "secret": f"signed with {by.secret}" if isinstance(by, WebhookBinding) else "",
+        "keys": _HONOURED[by.honours_keys],
+        "label": f"called {one.label!r}" if one.label else "",
+        "description": f"described {one.description!r}" if one.description else "",
+        "assurance": f"from {one.assurance.name}",
+        "scopes": f"takes {', '.join(sorted(one.scopes))}" if one.scopes else "",
+        "reversible": "reversible" if one.is_reversible else "",
+        "reversed by": f"reversed by {one.reversed_by}" if one.reversed_by else "",
+        "timeout": f"within {one.timeout}",
+        "input": f"input {_of_schema(one.input)}",
+        "output": f"output {_of_schema(one.output)}",
+        **{f"channel {name}": f"in {name} {_of_binding(said)}" for name, said in one.channels.items()},
+    }
+    return {name: text for name, text in told.items() if text}
+
+
+_HONOURED = {True: "honours keys", False: "does not honour keys", None: ""}
+
+
+def _of_schema(schema: Schema) -> str:
+    return json.dumps(dict(schema.document), ensure_ascii=False)
+
+
+def _of_binding(said: Binding) -> str:
+    words = {Offer.AVAILABLE: "available", Offer.LIMITED: "limited", Offer.NOT_FEASIBLE: "not feasible"}
+    return f"{words[said.offer]} ({said.reason})" if said.reason else words[said.offer]
 
 
 def _of_threading(threading: Threading) -> dict[str, str]:

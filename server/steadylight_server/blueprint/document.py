@@ -1,12 +1,13 @@
 """Reads a blueprint."""
 
+from steadylight_server.blueprint.capabilities import is_data
 from steadylight_server.blueprint.models import Blueprint
 from steadylight_server.core import document
 
 
 def read(text: str) -> Blueprint:
     """The blueprint that the text is. Raises Invalid, with a line for each fault, in the order of the text."""
-    return document.read(text, Blueprint, what="a blueprint", begins="version: 1", words=_words)
+    return document.read(text, Blueprint, what="a blueprint", begins="version: 1", words=_words, is_data=is_data)
 
 
 def _words(kind: str, path: document.Path) -> str | None:

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from steadylight_server.access.models import HIGHEST_ASSURANCE, Channel, ChannelKind, ChannelName
+from steadylight_server.blueprint.capabilities import CapabilityName, DeclaredCapability, check
+from steadylight_server.blueprint.parts import Closed, Duration, Label, span
+from steadylight_server.capabilities.models import Capability
 from steadylight_server.core import document
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.conditions import MOST_CHARACTERS, Condition
@@ -61,24 +64,17 @@ Text = Annotated[
 ]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_pattern)]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), AfterValidator(_region)]
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-Duration = Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,4}[smhd]$")]
 JourneyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
 StepName = JourneyName
 QuestionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 CountName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$")]
 ConditionText = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS), AfterValidator(_condition)]
 SubjectKind = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Label = Annotated[str, StringConstraints(max_length=200)]
 # Not CLAIMED: whoever says that they are somebody would be.
 BarName = Literal["CALLER_ID", "KNOWLEDGE", "OTP", "LOGIN", "IN_PERSON"]
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DeclaredChannel(_Closed):
+class DeclaredChannel(Closed):
     """An app through which customers and the company meet."""
 
     kind: ChannelKind = Field(description="Who acts at the company's end.")
@@ -105,7 +101,7 @@ class DeclaredChannel(_Closed):
         )
 
 
-class DeclaredKind(_Closed):
+class DeclaredKind(Closed):
     """A kind of identifier. What is left out is as shipped for that name, or as for a kind that nobody declared."""
 
     normaliser: Normaliser | None = Field(
@@ -177,7 +173,7 @@ class DeclaredKind(_Closed):
         )
 
 
-class DeclaredQuestion(_Closed):
+class DeclaredQuestion(Closed):
     """What a journey asks of a customer. What is left out is as for a question that nobody declared."""
 
     label: Label = Field("", description="How it is put to the customer.")
@@ -220,7 +216,7 @@ class DeclaredQuestion(_Closed):
         )
 
 
-class DeclaredThreads(_Closed):
+class DeclaredThreads(Closed):
     """Which actions are of a journey although they name none, as those of systems that know of no journeys.
 
     Conditions are CEL over `type`, `channel`, `actor`, `subject.kind`, `subject.id`, `properties` and `agent`; what
@@ -250,7 +246,7 @@ class DeclaredThreads(_Closed):
         )
 
 
-class DeclaredJourney(_Closed):
+class DeclaredJourney(Closed):
     """A type of journey. Types that nobody declares work, too; one that is under way keeps what it began with."""
 
     label: Label = Field("", description="What people call it.")
@@ -306,10 +302,10 @@ def _optional(text: str | None) -> Condition | None:
 
 
 def _span(text: str | None) -> timedelta | None:
-    return None if text is None else timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+    return None if text is None else span(text)
 
 
-class Blueprint(_Closed):
+class Blueprint(Closed):
     """What business people declare in one YAML file, for `steadylight apply`. What it leaves out is as shipped."""
 
     version: Literal[1] = Field(description="Of this format.")
@@ -330,6 +326,15 @@ class Blueprint(_Closed):
     journeys: dict[JourneyName, DeclaredJourney] = Field(
         {}, description="Types of journey, by name. One that is not in here works, too, without rules."
     )
+
+    capabilities: dict[CapabilityName, DeclaredCapability] = Field(
+        {}, description="Business functions that every channel calls alike, by name."
+    )
+
+    @model_validator(mode="after")
+    def _speaks_of_what_is_declared(self) -> Self:
+        check(self.capabilities, self.channels)
+        return self
 
     @model_validator(mode="after")
     def _leaves_the_server_s_own_kinds(self) -> Self:
@@ -356,8 +361,12 @@ class Blueprint(_Closed):
         """The types of journey by name, as that version of the blueprint declares them."""
         return {name: said.type(name, version) for name, said in self.journeys.items()}
 
+    def capabilities_declared(self, version: int) -> Mapping[str, Capability]:
+        """The capabilities by name, as that version of the blueprint declares them."""
+        return {name: said.capability(name, version) for name, said in self.capabilities.items()}
 
-class Version(_Closed):
+
+class Version(Closed):
     """A blueprint as it was applied. `restores` is the number of the one that it brought back."""
 
     number: int

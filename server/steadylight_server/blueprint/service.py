@@ -87,6 +87,7 @@ class BlueprintService:
             *difference.of_removed_channels(keys),
             *difference.of_kinds(before.kinds, after.kinds),
             *difference.of_journeys(before.journey_types(0), after.journey_types(0)),
+            *difference.of_capabilities(before.capabilities_declared(0), after.capabilities_declared(0)),
         ]
         is_new = bool(changes) or in_force is None or in_force.text != text
         removed = [name for name, count in keys.items() if not count]

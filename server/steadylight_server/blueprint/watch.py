@@ -8,6 +8,7 @@ import structlog
 
 from steadylight_server.blueprint.document import read
 from steadylight_server.blueprint.store import BlueprintStore
+from steadylight_server.capabilities.declared import Capabilities
 from steadylight_server.core.errors import Invalid, Unavailable
 from steadylight_server.identity.kinds import Kinds
 from steadylight_server.journeys.declared import JourneyTypes
@@ -19,14 +20,23 @@ EVERY = 0.5
 
 
 class Watch:
-    """Hands each slice its section. `channels_changed` is called when channels may be other than they were."""
+    """Hands each slice its section. `channels_changed` is called when channels may be other than they were.
+
+    `capabilities` is None where nothing is performed: what implements them is not looked for.
+    """
 
     def __init__(
-        self, store: BlueprintStore, kinds: Kinds, types: JourneyTypes, channels_changed: Callable[[], None]
+        self,
+        store: BlueprintStore,
+        kinds: Kinds,
+        types: JourneyTypes,
+        capabilities: Capabilities | None,
+        channels_changed: Callable[[], None],
     ) -> None:
         self._store = store
         self._kinds = kinds
         self._types = types
+        self._capabilities = capabilities
         self._channels_changed = channels_changed
         self._seen = 0
         #: The version that is in force here; 0: what ships.
@@ -56,6 +66,8 @@ class Watch:
             return False
         self._kinds.declare(tuple(blueprint.kinds.values()))
         self._types.declare(blueprint.journey_types(number))
+        if self._capabilities is not None:
+            self._capabilities.declare(blueprint.capabilities_declared(number))
         self._channels_changed()
         self.number = number
         log.info("a blueprint is in force", version=number)

@@ -4,13 +4,18 @@ calls it, whatever it is.
 
 import asyncio
 import inspect
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
-from steadylight_server.capabilities.models import Answer, Call, Function, Progress, Tell, Unknown
+from steadylight_server.capabilities.models import Answer, Call, Function, NotDone, Progress, Tell, Unknown
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# More than these wait for something that does not come.
+MOST_THREADS = 64
+_THREADS = threading.BoundedSemaphore(MOST_THREADS)
 
 
 def capability(*, honours_keys: bool = False) -> Callable[[F], F]:
@@ -44,7 +49,7 @@ class FunctionImplementation:
             return _answer(await self._last(self._function(call), tell))
         if inspect.iscoroutinefunction(self._function):
             return _answer(await self._function(call))
-        found = await asyncio.to_thread(self._function, call)
+        found = await _in_a_thread(self._function, call)
         return _answer(await found if inspect.isawaitable(found) else found)
 
     @staticmethod
@@ -57,6 +62,42 @@ class FunctionImplementation:
                 else:
                     last = one
         return last
+
+
+async def _in_a_thread(function: Function, call: Call) -> Any:
+    """What it returns. A thread of its own: one that hangs holds up nobody, and not the server's end.
+
+    Raises NotDone where so many hang that another would not help.
+    """
+    if not _THREADS.acquire(blocking=False):
+        raise NotDone(f"{MOST_THREADS} functions run in threads already.")
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def tell(found: object, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(found)
+
+    def work() -> None:
+        found: object = None
+        failure: BaseException | None = None
+        try:
+            found = function(call)
+        except StopIteration as error:  # no future takes it
+            failure = RuntimeError(f"the function raised {error!r}")
+        except BaseException as error:
+            failure = error
+        finally:
+            _THREADS.release()
+        with suppress(RuntimeError):  # the loop may be closed by now
+            loop.call_soon_threadsafe(tell, found, failure)
+
+    threading.Thread(target=work, name=f"capability-{call.capability}", daemon=True).start()
+    return await done
 
 
 def _answer(found: object) -> Answer:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from steadylight_server.capabilities.schemas import ANYTHING, Schema
 from steadylight_server.core.assurance import Assurance
@@ -269,6 +269,21 @@ class Performance:
     def name(self) -> str:
         """As actions and implementations name it."""
         return f"{PREFIX}{self.id.hex}"
+
+
+@dataclass(frozen=True)
+class Left:
+    """An attempt that nobody holds any more: what was asked for, and whether it may be tried again."""
+
+    performance: Performance
+    input: Mapping[str, Any]
+    asked: Mapping[str, Any]
+    is_safe: bool
+
+
+def performance_id(profile_id: UUID, capability: str, key: str) -> UUID:
+    """The same for the same key: an implementation that honours keys knows it, also where nothing is stored of it."""
+    return uuid5(profile_id, f"{capability} {key}")
 
 
 # A Python function that implements a capability, as an entry point gives it: plain, a coroutine, or an async generator

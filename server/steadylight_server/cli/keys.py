@@ -1,12 +1,14 @@
 """`steadylight key`: the credentials of channels and of admins."""
 
 import asyncio
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_SCOPES, Credential, Scope
+from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_SCOPES, GRANTED_SCOPES, OWN_SCOPE, Credential
 from steadylight_server.access.service import AccessService
 from steadylight_server.cli.database import access
 from steadylight_server.cli.options import AsJson, Data, duration, operator, settings
@@ -28,24 +30,36 @@ def _add(
     channel: ChannelName = None,
     admin: Admin = False,
     scope: Annotated[
-        list[Scope] | None,
-        typer.Option(help="What it may do; again for more. Left out: all that such a key can do.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            help="What it may do; again for more. Left out: what such a key usually can. A channel's may have "
+            "capabilities:report and perform:NAME, too.",
+            show_default=False,
+        ),
     ] = None,
     data: Data = None,
     json: AsJson = False,
 ) -> None:
     owner = _owner(channel, admin)
-    possible = ADMIN_SCOPES if owner is None else CHANNEL_SCOPES
     scopes = frozenset(scope) if scope else None
-    if scopes and not scopes <= possible:
-        whose = "an admin's key" if owner is None else "a channel's key"
-        raise typer.BadParameter(f"{whose} can have {', '.join(sorted(possible))} only.", param_hint="--scope")
+    _check(scopes or (), is_admin=owner is None)
 
     async def run() -> tuple[Credential, str]:
         async with access(settings(data)) as service:
             return await service.add_key(owner, scopes=scopes, by=operator())
 
     _print(*asyncio.run(run()), json=json)
+
+
+def _check(scopes: Iterable[str], *, is_admin: bool) -> None:
+    possible: frozenset[str] = ADMIN_SCOPES if is_admin else CHANNEL_SCOPES | GRANTED_SCOPES
+    for one in scopes:
+        if one not in possible and (is_admin or not re.fullmatch(OWN_SCOPE, one)):
+            whose = "an admin's key" if is_admin else "a channel's key"
+            own = [] if is_admin else ["perform:NAME"]
+            raise typer.BadParameter(
+                f"{whose} can have {', '.join(sorted(possible) + own)} only.", param_hint="--scope"
+            )
 
 
 @group.command(

@@ -40,7 +40,7 @@ async def _rebuilt(chosen: Settings, uri: str, *, quiet: bool) -> tuple[int, flo
     from steadylight_server.timeline.rebuild import rebuild
 
     async with opened(chosen, uri) as (database, stores):
-        await Watch(stores.blueprints, Kinds(), stores.threads.types, lambda: None).refresh()
+        await Watch(stores.blueprints, Kinds(), stores.threads.types, None, lambda: None).refresh()
         total = await database.collection("actions").count({})
         began = time.monotonic()
         with progress(total, quiet=quiet) as at:

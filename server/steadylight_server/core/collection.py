@@ -187,17 +187,31 @@ class Collection:
     @asynccontextmanager
     async def inserts(self) -> AsyncIterator["Inserts"]:
         """What is inserted from now on. Raises Unavailable where the stream cannot be opened."""
-        pipeline = [{"$match": {"operationType": "insert"}}]
+        async with self._watched(["insert"]) as inserts:
+            yield inserts
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator["Inserts"]:
+        """What is inserted or changed from now on, as it is when it is told. Raises Unavailable as `inserts`."""
+        async with self._watched(["insert", "update", "replace"], full_document="updateLookup") as changes:
+            yield changes
+
+    @asynccontextmanager
+    async def _watched(self, types: Sequence[str], **how: str) -> AsyncIterator["Inserts"]:
+        pipeline = [{"$match": {"operationType": {"$in": list(types)}}}]
         async with AsyncExitStack() as stack:
-            with translated():  # once the cursor is there, nothing that is inserted later can be missed
-                stream = await stack.enter_async_context(self._of.watch(pipeline, max_await_time_ms=1000))
+            with translated():  # once the cursor is there, nothing that comes later can be missed
+                stream = await stack.enter_async_context(self._of.watch(pipeline, max_await_time_ms=1000, **how))
             inserts = Inserts(stream)
             stack.push_async_callback(inserts.settled)
             yield inserts
 
 
 class Inserts:
-    """A change stream of insertions. It survives a change of primary; `at` is the moment of the latest one given."""
+    """A change stream of insertions, or of all that is stored; `at` is the moment of the latest one given.
+
+    It survives a change of primary.
+    """
 
     def __init__(self, stream: AsyncIOMotorChangeStream) -> None:
         self._stream = stream
@@ -213,11 +227,11 @@ class Inserts:
             await asyncio.gather(self._asked, return_exceptions=True)
 
     async def next(self) -> Document | None:
-        """The next document inserted; None when there was none for a second. Raises Unavailable."""
+        """The next document; None when there was none for a second, or it is gone. Raises Unavailable."""
         self._asked = asyncio.ensure_future(self._stream.try_next())
         with translated():
             event = await asyncio.shield(self._asked)
         if event is None:
             return None
         self.at = event["clusterTime"]
-        return event["fullDocument"]
+        return event.get("fullDocument")

@@ -137,3 +137,6 @@ class Settings(BaseSettings):
     intent_lease: float = Field(
         30.0, gt=0, description="Seconds after which an unfinished batch is taken over; twice the append's own limit."
     )
+    performance_lease: float = Field(
+        15.0, ge=1, description="Seconds after which what a crashed server was performing is taken over."
+    )

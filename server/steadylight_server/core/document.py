@@ -15,7 +15,7 @@ from steadylight_server.core.errors import Invalid
 
 MOST_CHARACTERS = 500_000
 # Deeper is none of ours, and would be read by recursion.
-_DEEPEST = 10
+_DEEPEST = 20
 # More would scroll the first ones away.
 _MOST_TOLD = 20
 
@@ -24,6 +24,14 @@ Path = tuple[str | int, ...]
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _PLAIN = re.compile(r"(?P<int>-?(0|[1-9]\d{0,17}))|(?P<float>-?\d{1,17}\.\d{1,17})")
 _KNOWN = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+
+
+class Misplaced(ValueError):
+    """For validators: a fault within what they were given. `path` leads there."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class _Fault(Exception):
@@ -38,11 +46,12 @@ def read(
     what: str,
     begins: str,
     words: Callable[[str, Path], str | None] = lambda kind, path: None,
+    is_data: Callable[[Path], bool] = lambda path: False,
 ) -> M:
     """What the text says. Raises Invalid, with a line for each fault, in the order of the text.
 
     `what` names it, as in "a blueprint", and `begins` is how it begins. `words` may say pydantic's errors of that kind,
-    at that place, better.
+    at that place, better. `is_data` says of a place in a list that a number there is a number, not text.
     """
     if len(text) > MOST_CHARACTERS:
         raise Invalid(f"{what.capitalize()} has at most {MOST_CHARACTERS:,} characters.")
@@ -50,7 +59,7 @@ def read(
     try:
         _check(text)
         node = yaml.compose(text, Loader=yaml.BaseLoader)
-        data = _data(node, (), lines) if node is not None else None
+        data = _data(node, (), lines, is_data) if node is not None else None
     except yaml.MarkedYAMLError as error:
         raise Invalid(f"line {_line(error.problem_mark)}: this is no YAML: {error.problem}.") from None
     except yaml.YAMLError as error:
@@ -104,14 +113,14 @@ def _check(text: str) -> None:
             raise _Fault(line, "nested too deeply")
 
 
-def _data(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
+def _data(node: yaml.Node, path: Path, lines: dict[Path, int], is_data: Callable[[Path], bool]) -> Any:
     """The node as plain data; notes on which line each part stands."""
     line = _line(node.start_mark)
     lines.setdefault(path, line)
     if node.tag not in _KNOWN:
         raise _Fault(line, f"{node.tag} is not taken")
     if isinstance(node, yaml.SequenceNode):
-        return [_data(one, (*path, index), lines) for index, one in enumerate(node.value)]
+        return [_data(one, (*path, index), lines, is_data) for index, one in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         found: dict[str, Any] = {}
         for key, value in node.value:
@@ -121,9 +130,9 @@ def _data(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Any:
             if key.value in found:
                 raise _Fault(at, f"{key.value} is here twice")
             lines[(*path, key.value)] = at
-            found[key.value] = _data(value, (*path, key.value), lines)
+            found[key.value] = _data(value, (*path, key.value), lines, is_data)
         return found
-    in_a_list = bool(path) and isinstance(path[-1], int)
+    in_a_list = bool(path) and isinstance(path[-1], int) and not is_data(path)
     is_quoted = isinstance(node, yaml.ScalarNode) and node.style is not None
     return node.value if in_a_list or is_quoted else _scalar(node.value)
 
@@ -141,7 +150,8 @@ def _told(error: ValidationError, lines: Mapping[Path, int], words: Callable[[st
     """What is wrong and where, in the order of the text."""
     faults: list[tuple[int, str]] = []
     for one in error.errors(include_url=False, include_input=False):
-        path = tuple(step for step in one["loc"] if step != "[key]")
+        within = getattr(one.get("ctx", {}).get("error"), "path", ())
+        path = (*(step for step in one["loc"] if step != "[key]"), *within)
         line = next(lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines)
         message = words(one["type"], path) or _message(one["type"], one["msg"])
         faults.append((line, f"{_place(path)}{message}"))

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from steadylight_server.blueprint.models import Version
 from steadylight_server.blueprint.watch import Watch, watching
+from steadylight_server.capabilities.declared import Capabilities
 from steadylight_server.core.clock import now
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.identity.kinds import Kinds
@@ -33,7 +34,7 @@ async def until(holds: Callable[[], bool]) -> None:
 def watch(slices: Slices) -> tuple[Watch, Kinds, list[int]]:
     """The watch of one server, its kinds, and a list that grows when channels may have changed."""
     kinds, told = Kinds(), list[int]()
-    return Watch(slices.stores.blueprints, kinds, JourneyTypes(), lambda: told.append(1)), kinds, told
+    return Watch(slices.stores.blueprints, kinds, JourneyTypes(), Capabilities(), lambda: told.append(1)), kinds, told
 
 
 async def test_without_a_blueprint_what_ships_is_in_force(slices: Slices) -> None:

@@ -1,0 +1,362 @@
+"""Performs capabilities: once for each key of a customer, through their slice, then on the timeline.
+
+An attempt runs beside the request that began it and outlives it. Whoever else asks with that key, in whatever channel
+and at whatever server, waits for the same outcome. What a server that died began is taken over by another (`catch_up`).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+import structlog
+
+from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.capabilities.models import (
+    ACCEPTED,
+    PERFORMED,
+    REFUSED,
+    SETTLED,
+    Capability,
+    CustomerRef,
+    Failure,
+    IdentifiedBy,
+    Left,
+    Offered,
+    Performance,
+    Progress,
+    State,
+    Why,
+    performance_id,
+)
+from steadylight_server.capabilities.service import CapabilityService, TellsOf
+from steadylight_server.core.assurance import Assurance
+from steadylight_server.core.clock import Clock, in_milliseconds, now
+from steadylight_server.core.errors import Forbidden, Invalid, NotFound, Unavailable
+from steadylight_server.core.mongo import Database
+from steadylight_server.identity.models import Customer, Identifier, heard
+from steadylight_server.identity.service import IdentityService
+from steadylight_server.ingest.service import Ingest
+from steadylight_server.operations.journeys import Asker, Done
+from steadylight_server.timeline.models import Action
+from steadylight_server.timeline.service import TimelineService
+
+log = structlog.get_logger("steadylight.operations")
+
+MOST_WAIT = 30.0  # seconds that a request waits for an outcome
+# Attempts of servers that died that are tried at the same time by one that lives.
+_MOST_TAKEN_OVER = 20
+# Seconds between two looks at what another server does; each look doubles it up to the second.
+_LOOK_FIRST, _LOOK_LAST = 0.02, 0.25
+# What a customer meets with; a scope that is missing, or a server that is away, is the company's own affair.
+_GAPS = (Why.NOT_FEASIBLE, Why.ASSURANCE_TOO_LOW)
+_NOTHING_DONE = "What does it cannot be reached now. Nothing was done; try again."
+
+
+class Withheld(Forbidden):
+    """This channel may not perform that for this customer now; `why` says why not."""
+
+    def __init__(self, offered: Offered) -> None:
+        super().__init__(offered.reason)
+        self.why = offered.why
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """The code, and `why`."""
+        return {**super().extensions, "why": self.why}
+
+
+@dataclass(frozen=True)
+class Performed:
+    """What there is to a performance, and to whom: `is_repeated` where the key had been used before."""
+
+    performance: Performance
+    is_repeated: bool
+
+
+class CapabilityOperations:
+    """Performs, reports and completes. `close` it before the database goes."""
+
+    def __init__(
+        self,
+        database: Database,
+        capabilities: CapabilityService,
+        identity: IdentityService,
+        timeline: TimelineService,
+        ingest: Ingest,
+        *,
+        clock: Clock = now,
+    ) -> None:
+        self._database = database
+        self._capabilities = capabilities
+        self._identity = identity
+        self._timeline = timeline
+        self._ingest = ingest
+        self._clock = clock
+        self._running: dict[UUID, asyncio.Task[Performance | None]] = {}
+        self._taken_over: set[asyncio.Task[Performance | None]] = set()
+
+    def offered(
+        self,
+        viewer: Viewer,
+        identifiers: Sequence[Mapping[str, str]],
+        *,
+        contact: str | None = None,
+        channel: str | None = None,
+    ) -> list[Offered]:
+        """What the channel may offer whoever these prove now, by name, and why not the rest. Raises Invalid, Forbidden.
+
+        Only who speaks for no channel names one.
+        """
+        if channel is not None and viewer.channel not in (None, channel):
+            raise Forbidden(f"This credential speaks for {viewer.channel}.")
+        where = viewer.channel or channel
+        if where is None:
+            raise Invalid("channel: which one? This credential speaks for none.")
+        asserted = [Identifier(one["kind"], one["value"], Assurance[one["assurance"]]) for one in identifiers]
+        home = self._identity.kinds.home(heard(viewer, asserted), channel=where, contact=contact)
+        assurance = home.assurance if home else Assurance.CLAIMED
+        declared = self._capabilities.declared.declared
+        return [self._capabilities.offered(declared[name], where, assurance, viewer.may) for name in sorted(declared)]
+
+    async def perform(
+        self,
+        viewer: Viewer,
+        asker: Asker,
+        capability: str,
+        input: object,
+        key: str,
+        *,
+        within: float | None = None,
+    ) -> Done[Performed]:
+        """Performs it, or says what came of it when somebody did so with that key.
+
+        Waits `within` seconds, the capability's own timeout unless given: then it is RUNNING, and asking again with the
+        key goes on waiting. Raises NotFound, Invalid with JSON pointers, Withheld, Conflict for another input, and
+        Unavailable where nothing was done.
+        """
+        async with self._database.session() as session:
+            wanted = self._capabilities.declared.of(capability)
+            draft = await self._draft(viewer, asker)
+            text = await self._checked(viewer, wanted, draft, input, key)
+            loop = asyncio.get_running_loop()
+            wait = wanted.timeout.total_seconds() if within is None else within
+            until = loop.time() + min(max(wait, 0.0), MOST_WAIT)
+            profile_ids = await self._profile_ids(draft)
+            found = await self._capabilities.same(profile_ids, wanted.name, key, text)
+            is_repeated = found is not None
+            if found is None:
+                found, is_repeated = await self._begun(wanted, draft, key, text, profile_ids)
+            outcome = found if found.state.is_over else await self._awaited(found.id, until)
+            return Done(Performed(outcome, is_repeated), self._ingest.token(session.moment))
+
+    async def report(self, viewer: Viewer, id: UUID, progress: Progress) -> Performance:
+        """How far one that was accepted has come. Raises Forbidden, NotFound, Invalid, Conflict where it is over."""
+        _check_reporter(viewer)
+        return await self._capabilities.report(id, progress)
+
+    async def complete(
+        self, viewer: Viewer, id: UUID, output: Mapping[str, Any] | None, failure: Failure | None
+    ) -> Performance:
+        """What came of one that was accepted, or of which nobody knew; the same again is harmless. Raises as `report`,
+        and Conflict where something else came of it.
+        """
+        _check_reporter(viewer)
+        async with self._database.session():
+            asked = self._timeline.restored(await self._capabilities.asked(id))
+            before = await self._capabilities.one(id)
+            type = SETTLED if before.state is State.UNKNOWN else PERFORMED
+            done, is_first = await self._capabilities.complete(id, output, failure, self._tells_of(asked, type))
+            if is_first:
+                await self._record(done, self._deed(asked, done, type))
+            return done
+
+    async def catch_up(self) -> int:
+        """Takes over what servers that died began, and records what they left; how many."""
+        done = 0
+        async with self._database.session():
+            for id, stored in await self._capabilities.unrecorded():
+                try:
+                    deed = self._timeline.restored(stored)
+                    await self._ingest.keep([deed])
+                    await self._capabilities.recorded(id, deed.id)
+                except Unavailable:
+                    raise
+                except Exception:  # One that cannot be recorded must not hold up the others.
+                    log.exception("what was performed cannot be recorded", performance=str(id))
+                else:
+                    done += 1
+        while len(self._taken_over) < _MOST_TAKEN_OVER and (left := await self._capabilities.take_over()):
+            task = self._start(left)
+            self._taken_over.add(task)
+            task.add_done_callback(self._taken_over.discard)
+            done += 1
+        return done
+
+    async def close(self) -> None:
+        """Ends what is under way: another server takes it over, as after a crash."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _draft(self, viewer: Viewer, asker: Asker) -> Action:
+        """What is asked, as the action that will tell of it; nothing is stored. Raises as `Ingest.draft`."""
+        if not viewer.may(Scope.CUSTOMERS_READ):
+            raise Forbidden(f"This credential lacks the scope {Scope.CUSTOMERS_READ}.")
+        given = {"contact": asker.contact, "agent": asker.agent}
+        raw: dict[str, object] = {
+            "id": str(asker.id),
+            "type": PERFORMED,
+            "identifiers": [dict(one) for one in asker.identifiers],
+            **({"actor": "AGENT"} if asker.agent is not None else {}),
+            **{name: value for name, value in given.items() if value is not None},
+        }
+        draft, _ = await self._ingest.draft(viewer, raw)
+        return draft
+
+    async def _checked(self, viewer: Viewer, wanted: Capability, draft: Action, input: object, key: str) -> str:
+        """The input as it is kept. Raises Withheld, Invalid. A gap that a customer met is on the timeline."""
+        offered = self._capabilities.offered(wanted, draft.channel, draft.assurance, viewer.may)
+        if not offered.is_offered and offered.why is not Why.UNAVAILABLE:
+            if offered.why in _GAPS:
+                await self._ingest.keep([_refused(draft, offered, key)])
+            raise Withheld(offered)
+        return self._capabilities.read(wanted, input, key)
+
+    async def _profile_ids(self, draft: Action) -> list[UUID]:
+        """Whose keys count: those of the customer, and of whoever they were in this contact before it was known.
+
+        Of somebody who has proven nothing, their own alone.
+        """
+        customer = _seen(await self._identity.customer(draft.profile_id), draft)
+        if draft.assurance is Assurance.CLAIMED:
+            return customer.profile_ids
+        unknown = await self._identity.unclaimed(draft.identifiers, channel=draft.channel, contact=draft.contact)
+        return [*customer.profile_ids, *(profile.id for profile in unknown)]
+
+    async def _begun(
+        self, wanted: Capability, draft: Action, key: str, input: str, profile_ids: Sequence[UUID]
+    ) -> tuple[Performance, bool]:
+        """The performance, and whether somebody else made it: nobody else begins or merges for the customer meanwhile.
+
+        Raises Unavailable where it cannot be called now.
+        """
+        if self._capabilities.declared.implementation(wanted).unavailable is not None:
+            raise Unavailable(_NOTHING_DONE)
+        asked = self._timeline.stored(draft)
+
+        async def work() -> tuple[Performance, bool]:
+            held = _seen(await self._identity.hold(draft.profile_id), draft)
+            ids = {*held.profile_ids, *profile_ids}
+            if found := await self._capabilities.same(ids, wanted.name, key, input):
+                return found, True
+            new = await self._capabilities.begin(
+                wanted,
+                draft.profile_id,
+                key,
+                input,
+                channel=draft.channel,
+                assurance=draft.assurance,
+                asked=asked,
+                at=draft.at,
+            )
+            if new is None:
+                raise Unavailable("Somebody else uses the key at this moment. Try again.")
+            return new, False
+
+        found, is_repeated = await self._database.transaction(work)
+        if not is_repeated:
+            self._start(self._capabilities.begun(found, input, asked))
+        return found, is_repeated
+
+    def _start(self, left: Left) -> "asyncio.Task[Performance | None]":
+        # In a context of its own: the request's session ends with the request.
+        task = asyncio.create_task(self._attempted(left), context=Context())
+        id = left.performance.id
+        self._running[id] = task
+
+        def ended(task: asyncio.Task[Performance | None]) -> None:
+            if self._running.get(id) is task:
+                del self._running[id]
+            if not task.cancelled() and (error := task.exception()) and not isinstance(error, Unavailable):
+                log.error("an attempt broke", performance=str(id), exc_info=error)
+
+        task.add_done_callback(ended)
+        return task
+
+    async def _attempted(self, left: Left) -> Performance | None:
+        """What came of an attempt, on the timeline if it is over. Raises Unavailable where nothing was done."""
+        asked = self._timeline.restored(left.asked)
+        customer = _seen(await self._identity.customer(left.performance.profile_id), asked)
+        done = await self._capabilities.attempt(left, _ref(customer), self._tells_of(asked, PERFORMED))
+        if done is not None and done.state is not State.RUNNING:
+            async with self._database.session():
+                try:
+                    await self._record(done, self._deed(asked, done, PERFORMED))
+                except Unavailable:
+                    log.warning("what was performed is not on the timeline yet", performance=done.name)
+        return done
+
+    async def _awaited(self, id: UUID, until: float) -> Performance:
+        """What came of it by then. Raises Unavailable where nothing was done."""
+        loop = asyncio.get_running_loop()
+        pause = _LOOK_FIRST
+        while True:
+            if task := self._running.get(id):
+                await asyncio.wait({task}, timeout=max(0.0, until - loop.time()))
+                if task.done() and not task.cancelled() and (error := task.exception()):
+                    raise error if isinstance(error, Unavailable) else Unavailable("It broke. Try again with the key.")
+            try:
+                found = await self._capabilities.one(id)
+            except NotFound:
+                raise Unavailable(_NOTHING_DONE) from None
+            left = until - loop.time()
+            if found.state is not State.RUNNING or left <= 0:
+                return found
+            await asyncio.sleep(min(pause, left))
+            pause = min(2 * pause, _LOOK_LAST)
+
+    def _tells_of(self, asked: Action, type: str) -> TellsOf:
+        return lambda after: self._timeline.stored(self._deed(asked, after, type))
+
+    def _deed(self, asked: Action, after: Performance, type: str) -> Action:
+        """The action that tells what came of it. Its id is made of the performance's: there is one of each type."""
+        if after.state is State.ACCEPTED:
+            type = ACCEPTED
+        at = after.ended_at or in_milliseconds(self._clock())
+        failure = {"code": after.failure.code} if after.failure else {}
+        about = {"capability": after.capability, "performance": after.name, "key": after.key, "state": after.state}
+        properties = {**{name: str(value) for name, value in about.items()}, **failure}
+        return asked._replace(
+            id=uuid5(after.id, type), type=type, at=max(at, asked.at), received_at=at, properties=properties
+        )
+
+    async def _record(self, done: Performance, deed: Action) -> None:
+        await self._ingest.keep([deed])
+        await self._capabilities.recorded(done.id, deed.id)
+
+
+def _seen(customer: Customer, asked: Action) -> Customer:
+    # A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
+    return customer if asked.assurance > Assurance.CLAIMED else customer.alone(asked.profile_id)
+
+
+def _ref(customer: Customer) -> CustomerRef:
+    known = tuple(IdentifiedBy(key.kind, key.value) for key in customer.identifiers)
+    return CustomerRef(f"cus_{customer.id.hex}", known)
+
+
+def _refused(draft: Action, offered: Offered, key: str) -> Action:
+    """A gap that a customer met: one action for each key, channel and reason."""
+    name, why = offered.capability.name, str(offered.why)
+    deed = performance_id(draft.profile_id, name, key[:200])
+    about = {"capability": name, "why": why, "reason": offered.reason}
+    return draft._replace(id=uuid5(deed, f"{REFUSED} {draft.channel} {why}"), type=REFUSED, properties=about)
+
+
+def _check_reporter(viewer: Viewer) -> None:
+    if not viewer.may(Scope.CAPABILITIES_REPORT):
+        raise Forbidden(f"This credential lacks the scope {Scope.CAPABILITIES_REPORT}.")

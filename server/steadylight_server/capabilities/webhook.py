@@ -12,10 +12,9 @@ which another customer's deed may be called, too.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import orjson
-import structlog
 
 from steadylight_server.capabilities.models import (
     MOST_MESSAGE,
@@ -32,8 +31,6 @@ from steadylight_server.capabilities.models import (
 from steadylight_server.core.http import Http
 from steadylight_server.core.signatures import key
 from steadylight_server.core.webhook import Rejected, Undone, Unsure, Webhook
-
-log = structlog.get_logger("steadylight.capabilities")
 
 # Of the time in which an answer is awaited: given up before that is over, it is said what is known by then.
 _IN_TIME = 0.95
@@ -69,16 +66,9 @@ class WebhookImplementation:
             raise NotDone(str(error)) from error
         return Answer(output=told.output, handle=told.handle)
 
-
-class NotSetUp:
-    """A capability whose webhook this server may not call, or for which it knows no secret."""
-
-    honours_keys = False
-    unavailable = "The system behind it is not set up on this server."
-
-    async def __call__(self, call: Call, tell: Tell) -> Answer:
-        """Raises NotDone."""
-        raise NotDone(self.unavailable)
+    async def close(self) -> None:
+        """Gives the connections back."""
+        await self._webhook.close()
 
 
 class Webhooks:
@@ -89,39 +79,31 @@ class Webhooks:
         self._http = http
         self._secrets = secrets
         self._http_hosts = _THIS_MACHINE.union(http_hosts)
-        self._made: dict[WebhookBinding, Implementation] = {}
-        self._webhooks: list[Webhook] = []
+        self._made: dict[WebhookBinding, WebhookImplementation] = {}
 
     def __call__(self, binding: WebhookBinding, timeout: timedelta) -> Implementation:
-        """The same for the same binding. The timeout comes with each call."""
+        """The same for the same binding; each call says its timeout. Raises ValueError where it may not be called."""
         if binding not in self._made:
             self._made[binding] = self._make(binding)
         return self._made[binding]
 
     async def close(self) -> None:
         """Gives all connections back."""
-        for webhook in self._webhooks:
-            await webhook.close()
+        for implementation in self._made.values():
+            await implementation.close()
 
-    def _make(self, binding: WebhookBinding) -> Implementation:
+    def _make(self, binding: WebhookBinding) -> WebhookImplementation:
         where = urlsplit(binding.url)
-        # For logs and metrics: which system, and what of it. Neither host nor query are anybody's business there.
-        name = f"{binding.secret}{where.path}"
         secrets = self._secrets.get(binding.secret, ())
-        if fault := self._fault(where, secrets):
-            log.error("a webhook is not set up", webhook=name, why=fault)
-            return NotSetUp()
+        if not secrets:
+            raise ValueError(f"STEADYLIGHT_WEBHOOK_SECRETS has no {binding.secret!r}")
+        if where.scheme != "https" and (where.scheme != "http" or where.hostname not in self._http_hosts):
+            raise ValueError("its address is not https, and its host is not in STEADYLIGHT_WEBHOOK_HTTP_HOSTS")
+        # For logs and metrics: which system, and what of it. Neither host nor query is anybody's business there.
+        name = f"{binding.secret}{where.path}"
         line = self._http.line(binding.url, keeps=binding.honours_keys)
         webhook = Webhook(name, line, [key(secret) for secret in secrets], honours_keys=binding.honours_keys)
-        self._webhooks.append(webhook)
         return WebhookImplementation(webhook)
-
-    def _fault(self, where: SplitResult, secrets: Sequence[str]) -> str | None:
-        if not secrets:
-            return "STEADYLIGHT_WEBHOOK_SECRETS has no secret of that name"
-        if where.scheme == "https" or (where.scheme == "http" and where.hostname in self._http_hosts):
-            return None
-        return "its address is not https, and its host is not in STEADYLIGHT_WEBHOOK_HTTP_HOSTS"
 
 
 def _body(id: str, call: Call) -> bytes:

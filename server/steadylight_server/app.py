@@ -58,7 +58,7 @@ from steadylight_server.timeline.service import TimelineService
 from steadylight_server.timeline.store import ActionStore
 from steadylight_server.timeline.traits import TraitStore
 from steadylight_server.timeline.types import TypeStore
-from steadylight_server.workers import Activity, catching_up, refreshing, sweeping, taking_over
+from steadylight_server.workers import Activity, PerformanceProgress, catching_up, refreshing, sweeping, taking_over
 
 TOKEN_SECRET = "token"
 
@@ -157,6 +157,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         declared = Capabilities(Implementations())
         capabilities = CapabilityService(stores.performances, declared)
         performing = CapabilityOperations(database, capabilities, identity, timeline, ingest)
+        progress = PerformanceProgress(capabilities)
         watch = Watch(stores.blueprints, identity.kinds, journeys.types, declared, gate.forget_channels)
         async with (
             watching(watch),
@@ -181,11 +182,13 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
                     performing,
                     ingest,
                     activity,
+                    progress,
                     database.ping,
                 )
             finally:
                 await performing.close()
                 await activity.close()
+                await progress.close()
                 await rates.close()
                 await http.close()
 

@@ -3,14 +3,17 @@ servers were performing, the watch over credentials that end, and the fan-out of
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
 
 from steadylight_server.access.gate import Gate
 from steadylight_server.access.service import TRUST
+from steadylight_server.capabilities.models import Performance
+from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.core.errors import SteadylightError, Unavailable
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.operations.capabilities import CapabilityOperations
@@ -18,6 +21,8 @@ from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.service import TimelineService
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 log = structlog.get_logger("steadylight.workers")
 
 # A follower this far behind is not reading; it is told so instead of filling the memory.
@@ -113,12 +118,31 @@ async def _refresh(gate: Gate, every: float) -> None:
         await asyncio.sleep(every)
 
 
-class Activity:
-    """New actions as they are appended, by any server. One change stream per process, open while somebody follows."""
+class Stream(Protocol[T_co]):
+    """What comes, one by one."""
 
-    def __init__(self, timeline: TimelineService) -> None:
-        self._timeline = timeline
-        self._followers: dict[UUID, set[_Follower]] = {}
+    async def next(self) -> T_co | None:
+        """The next; None when there was none for a while. Raises Unavailable."""
+        ...
+
+
+class Feed(Generic[T]):
+    """What is new, from any server, to who follows it. One change stream per process, open while somebody follows."""
+
+    def __init__(
+        self,
+        opened: Callable[[], AbstractAsyncContextManager[Stream[T]]],
+        whose: Callable[[T], UUID],
+        *,
+        what: str,
+        then: str,
+    ) -> None:
+        """For people: `what` it is, as "new actions", and what to do `then`, where some may have been missed."""
+        self._opened = opened
+        self._whose = whose
+        self._what = what
+        self._then = then
+        self._followers: dict[UUID, set[_Follower[T]]] = {}
         self._pump: asyncio.Task[None] | None = None
         self._is_open = asyncio.Event()
 
@@ -128,21 +152,21 @@ class Activity:
         return len({follower for followers in self._followers.values() for follower in followers})
 
     @asynccontextmanager
-    async def follow(self, profile_ids: Iterable[UUID]) -> AsyncIterator[AsyncIterator[Action]]:
-        """The actions of these profiles, as they come; none is missed once this is entered.
+    async def follow(self, ids: Iterable[UUID]) -> AsyncIterator[AsyncIterator[T]]:
+        """What is of these ids, as it comes; nothing is missed once this is entered.
 
-        The iterator raises Unavailable when the stream is lost or its reader is too slow: read the timeline, and
+        The iterator raises Unavailable when the stream is lost or its reader is too slow: read what there is, and
         follow again.
         """
-        follower = _Follower()
-        ids = list(profile_ids)
-        for id in ids:
+        follower = _Follower[T](f"Too far behind. {self._then}")
+        wanted = list(ids)
+        for id in wanted:
             self._followers.setdefault(id, set()).add(follower)
         try:
-            await self._ensure_open(follower)
-            yield follower.actions()
+            await self._ensure_open()
+            yield follower.given()
         finally:
-            for id in ids:
+            for id in wanted:
                 self._followers[id].discard(follower)
                 if not self._followers[id]:
                     del self._followers[id]
@@ -157,7 +181,7 @@ class Activity:
             with suppress(asyncio.CancelledError):
                 await pump
 
-    async def _ensure_open(self, follower: "_Follower") -> None:
+    async def _ensure_open(self) -> None:
         """Returns when the stream is open. Raises Unavailable when it cannot be."""
         if self._pump is None or self._pump.done():
             self._is_open = asyncio.Event()
@@ -166,43 +190,67 @@ class Activity:
         await asyncio.wait({opened, self._pump}, return_when=asyncio.FIRST_COMPLETED)
         opened.cancel()
         if self._pump is None or self._pump.done():
-            raise Unavailable("New actions cannot be followed now. Try again shortly.")
+            raise Unavailable(f"{self._what.capitalize()} cannot be followed now. Try again shortly.")
 
     async def _run(self, is_open: asyncio.Event) -> None:
         try:
-            async with self._timeline.appended() as appended:
+            async with self._opened() as stream:
                 is_open.set()
                 while True:
-                    if action := await appended.next():
-                        for follower in self._followers.get(action.profile_id, ()):
-                            follower.give(action)
+                    if (one := await stream.next()) is not None:
+                        for follower in self._followers.get(self._whose(one), ()):
+                            follower.give(one)
         except Exception as error:
             if not isinstance(error, SteadylightError):
-                log.exception("the stream of new actions broke")
+                log.exception(f"the stream of {self._what} broke")
             for followers in self._followers.values():
                 for follower in followers:
-                    follower.end("The stream of new actions was lost. Read the timeline, and follow again.")
+                    follower.end(f"The stream of {self._what} was lost. {self._then}")
 
 
-class _Follower:
+class Activity(Feed[Action]):
+    """New actions of customers, as they are appended, by their profile."""
+
+    def __init__(self, timeline: TimelineService) -> None:
+        super().__init__(
+            timeline.appended,
+            lambda action: action.profile_id,
+            what="new actions",
+            then="Read the timeline, and follow again.",
+        )
+
+
+class PerformanceProgress(Feed[Performance]):
+    """Performances by their id, as they change."""
+
+    def __init__(self, capabilities: CapabilityService) -> None:
+        super().__init__(
+            capabilities.changed,
+            lambda performance: performance.id,
+            what="performances",
+            then="Read what has become of it, and follow again.",
+        )
+
+
+class _Follower(Generic[T]):
     """What one subscription has not read yet."""
 
-    def __init__(self) -> None:
-        self._unread: asyncio.Queue[Action | str] = asyncio.Queue()
+    def __init__(self, too_slow: str) -> None:
+        self._unread: asyncio.Queue[T | Unavailable] = asyncio.Queue()
+        self._too_slow = too_slow
 
-    def give(self, action: Action) -> None:
+    def give(self, one: T) -> None:
         if self._unread.qsize() < _MOST_UNREAD:
-            self._unread.put_nowait(action)
+            self._unread.put_nowait(one)
         elif self._unread.qsize() == _MOST_UNREAD:
-            self.end("Too far behind. Read the timeline, and follow again.")
+            self.end(self._too_slow)
 
     def end(self, why: str) -> None:
-        self._unread.put_nowait(why)
+        self._unread.put_nowait(Unavailable(why))
 
-    async def actions(self) -> AsyncIterator[Action]:
+    async def given(self) -> AsyncIterator[T]:
         while True:
-            match await self._unread.get():
-                case str() as why:
-                    raise Unavailable(why)
-                case action:
-                    yield action
+            one = await self._unread.get()
+            if isinstance(one, Unavailable):
+                raise one
+            yield one

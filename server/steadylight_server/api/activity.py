@@ -10,8 +10,10 @@ from steadylight_server.api.customers import CustomerBy, find
 from steadylight_server.api.info import Info
 
 
-@strawberry.type(description="What is told as it happens, over graphql-transport-ws.")
-class Subscription:
+@strawberry.type
+class ActivitySubscriptions:
+    """What customers do."""
+
     @strawberry.subscription(
         description="A customer's new actions, in every channel. Ends with UNAVAILABLE where some may have been missed."
     )

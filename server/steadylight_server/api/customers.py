@@ -182,12 +182,16 @@ class CustomerQueries:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> nodes.Node | None:
         with admission.looked_up(info):
-            prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION, nodes.JOURNEY)
+            prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION, nodes.JOURNEY, nodes.PERFORMANCE)
             try:
                 if prefix == nodes.JOURNEY:
-                    from steadylight_server.api.journeys import found
+                    from steadylight_server.api import journeys
 
-                    return await found(info, uuid)
+                    return await journeys.found(info, uuid)
+                if prefix == nodes.PERFORMANCE:
+                    from steadylight_server.api import capabilities
+
+                    return await capabilities.found(info, uuid)
                 fact = await info.context.services.timeline.action(uuid) if prefix == nodes.ACTION else None
                 person = await info.context.services.identity.customer(fact.profile_id if fact else uuid)
                 await admission.admit(info, person)

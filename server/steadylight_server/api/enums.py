@@ -6,6 +6,8 @@ from enum import Enum
 import strawberry
 
 from steadylight_server.access.models import ChannelKind, Role
+from steadylight_server.capabilities.models import State as PerformanceState
+from steadylight_server.capabilities.models import Why as WithheldWhy
 from steadylight_server.context.models import BriefForm
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Reason, Refusal
@@ -180,6 +182,30 @@ _shown(
         BriefForm.CARD: "At most 5 lines of at most 100 characters, for whoever serves the customer.",
     },
 )
+_shown(
+    PerformanceState,
+    "PerformanceState",
+    "What has become of a performance.",
+    {
+        PerformanceState.RUNNING: "It is under way. Perform it again with the same key to wait for it.",
+        PerformanceState.ACCEPTED: "It goes on by itself, and whoever does it will say what comes of it.",
+        PerformanceState.DONE: "It is done.",
+        PerformanceState.FAILED: "It was tried, and was not done.",
+        PerformanceState.UNKNOWN: "It may have been done, or not; it is never tried again. Somebody has to look.",
+    },
+)
+_shown(
+    WithheldWhy,
+    "WithheldWhy",
+    "Why a channel may not offer a capability to a customer now, or not all of it.",
+    {
+        WithheldWhy.NOT_FEASIBLE: "It cannot be performed in this channel.",
+        WithheldWhy.LIMITED: "It is offered, but not all of it is there in this channel.",
+        WithheldWhy.ASSURANCE_TOO_LOW: "It is offered once the customer has proven more.",
+        WithheldWhy.SCOPE_MISSING: "The channel's key lacks a scope.",
+        WithheldWhy.UNAVAILABLE: "What does it cannot be reached now.",
+    },
+)
 
 __all__ = [
     "Actor",
@@ -192,5 +218,7 @@ __all__ = [
     "JourneyCategory",
     "JourneyStatus",
     "Order",
+    "PerformanceState",
     "VerdictKind",
+    "WithheldWhy",
 ]

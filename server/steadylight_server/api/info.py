@@ -21,7 +21,7 @@ from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.service import TimelineService
-from steadylight_server.workers import Activity
+from steadylight_server.workers import Activity, PerformanceProgress
 
 # How often an open subscription asks whether its viewer's key is still good, seconds.
 CREDENTIAL_CHECK = 5.0
@@ -45,6 +45,7 @@ class Services:
     performing: CapabilityOperations
     ingest: Ingest
     activity: Activity
+    progress: PerformanceProgress
     ping: Callable[[], Awaitable[None]]
 
 

@@ -66,6 +66,7 @@ READ_IN_BULK = Rule(frozenset({Role.CHANNEL, Role.ADMIN}), Scope.CUSTOMERS_READ)
 READ_BY_STAFF = Rule(_STAFF, Scope.CUSTOMERS_READ)
 RECORD = Rule(frozenset({Role.CHANNEL, Role.CUSTOMER}), Scope.ACTIONS_WRITE)
 RECORD_IN_BULK = Rule(frozenset({Role.CHANNEL}), Scope.ACTIONS_WRITE)
+REPORT = Rule(frozenset({Role.CHANNEL, Role.ADMIN}), Scope.CAPABILITIES_REPORT)
 LINK = Rule(_STAFF, Scope.IDENTITIES_LINK)
 RUN = Rule(frozenset({Role.ADMIN}), Scope.CHANNELS_REGISTER)
 
@@ -101,6 +102,14 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Answer", "question value at channel contact assurance actionId"),
         *_fields("Question", "name label form pattern choices"),
         *_fields("Ask", "question at channel contact isKnown again"),
+        *_fields("Query", "capabilities performance"),
+        *_fields("Subscription", "performance"),
+        *_fields("Capability", "name label description input output assurance reversible reversedBy timeout"),
+        *_fields("Capability", "isOffered why reason"),
+        *_fields("Performance", "id capability label key state output failure progress channel attempt"),
+        *_fields("Performance", "begunAt endedAt"),
+        *_fields("PerformanceFailure", "code message"),
+        *_fields("PerformanceProgress", "done message at"),
     ],
     READ_INSIDE: [
         *_fields("Action", "agent traits"),
@@ -117,6 +126,8 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("AnswerQuestionPayload", "journey token"),
         *_fields("AdvanceJourneyPayload", "journey isDone token"),
         *_fields("SetJourneyStatusPayload", "journey isDone token"),
+        *_fields("Mutation", "performCapability"),
+        *_fields("PerformCapabilityPayload", "performance repeated token"),
         *_fields("RecordActionPayload", "verdict warnings token"),
         *_fields("Verdict", "index actionId verdict code message"),
         *_fields("Warning", "index code message"),
@@ -124,6 +135,11 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
     RECORD_IN_BULK: [
         *_fields("Mutation", "recordActions"),
         *_fields("RecordActionsPayload", "stored duplicate refused retry exceptions warnings verdicts token"),
+    ],
+    REPORT: [
+        *_fields("Mutation", "reportProgress completePerformance"),
+        *_fields("ReportProgressPayload", "performance"),
+        *_fields("CompletePerformancePayload", "performance"),
     ],
     READ_BY_STAFF: [
         *_fields("Query", "customers"),

@@ -7,7 +7,13 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from steadylight_server.api.actions import Action, ActionMutations
-from steadylight_server.api.activity import Subscription
+from steadylight_server.api.activity import ActivitySubscriptions
+from steadylight_server.api.capabilities import (
+    CapabilityMutations,
+    CapabilityQueries,
+    CapabilitySubscriptions,
+    Performance,
+)
 from steadylight_server.api.channels import ChannelMutations, ChannelQueries
 from steadylight_server.api.contexts import ContextQueries
 from steadylight_server.api.customers import Customer, CustomerQueries
@@ -20,12 +26,17 @@ from steadylight_server.api.scalars import SCALARS
 
 
 @strawberry.type(description="What can be read.")
-class Query(CustomerQueries, ContextQueries, IdentityQueries, ChannelQueries):
+class Query(CustomerQueries, ContextQueries, CapabilityQueries, IdentityQueries, ChannelQueries):
     pass
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(ActionMutations, JourneyMutations, IdentityMutations, ChannelMutations):
+class Mutation(ActionMutations, JourneyMutations, CapabilityMutations, IdentityMutations, ChannelMutations):
+    pass
+
+
+@strawberry.type(description="What is told as it happens, over graphql-transport-ws.")
+class Subscription(ActivitySubscriptions, CapabilitySubscriptions):
     pass
 
 
@@ -43,7 +54,7 @@ def schema(limits: Limits | None = None) -> Schema:
         limits=limits,
         trusted=trusted(),
         permissions=PERMISSIONS,
-        types=[Customer, Action, Journey],
+        types=[Customer, Action, Journey, Performance],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic_core import CoreSchema
 
 from steadylight_server.access.models import ChannelName
 from steadylight_server.blueprint.parts import Closed, Duration, Label, span
@@ -46,10 +47,6 @@ def _url(text: str) -> str:
     return text
 
 
-def _gap(said: object) -> object:
-    return {} if said == Offer.AVAILABLE else said
-
-
 CapabilityName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{0,49}$")]
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
@@ -68,7 +65,7 @@ class DeclaredGap(Closed):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if self.limited and self.not_feasible:
+        if (self.limited is None) == (self.not_feasible is None):
             raise ValueError("limited or not_feasible, one of the two")
         return self
 
@@ -76,14 +73,25 @@ class DeclaredGap(Closed):
         """As `capabilities` keeps it."""
         if self.not_feasible:
             return Binding(Offer.NOT_FEASIBLE, self.not_feasible)
-        return Binding(Offer.LIMITED, self.limited) if self.limited else Binding()
+        return Binding(Offer.LIMITED, self.limited or "")
 
 
-Bound = Annotated[
-    DeclaredGap,
-    BeforeValidator(_gap),
-    WithJsonSchema({"anyOf": [{"const": "AVAILABLE"}, {"$ref": "#/$defs/DeclaredGap"}]}),
-]
+def _gap(said: object) -> object:
+    """Raises ValueError for nothing, which could mean anything."""
+    if said is None:
+        raise ValueError("AVAILABLE, or limited or not_feasible with the reason")
+    return None if said == Offer.AVAILABLE else said
+
+
+class _OrAvailable:
+    """In the JSON Schema: the word AVAILABLE will do, too."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        gap, _ = handler(schema)["anyOf"]
+        return {"anyOf": [{"const": Offer.AVAILABLE.value}, gap]}
+
+
+Bound = Annotated[DeclaredGap | None, BeforeValidator(_gap), _OrAvailable()]
 
 
 class DeclaredWebhook(Closed):
@@ -170,7 +178,7 @@ class DeclaredCapability(Closed):
             self.reversible,
             self.reversed_by,
             span(self.timeout),
-            {channel: said.binding() for channel, said in self.channels.items()},
+            {channel: said.binding() if said else Binding() for channel, said in self.channels.items()},
         )
 
 

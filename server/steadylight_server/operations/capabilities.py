@@ -36,7 +36,7 @@ from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Forbidden, Invalid, NotFound, Unavailable
 from steadylight_server.core.mongo import Database
-from steadylight_server.identity.models import Customer, Identifier, heard
+from steadylight_server.identity.models import MOST_IDENTIFIERS, Customer, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.operations.journeys import Asker, Done
@@ -115,6 +115,8 @@ class CapabilityOperations:
         where = viewer.channel or channel
         if where is None:
             raise Invalid("channel: which one? This credential speaks for none.")
+        if len(identifiers) > MOST_IDENTIFIERS:
+            raise Invalid(f"identifiers: at most {MOST_IDENTIFIERS}.")
         asserted = [Identifier(one["kind"], one["value"], Assurance[one["assurance"]]) for one in identifiers]
         home = self._identity.kinds.home(heard(viewer, asserted), channel=where, contact=contact)
         assurance = home.assurance if home else Assurance.CLAIMED

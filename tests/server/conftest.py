@@ -17,6 +17,7 @@ from steadylight_server.access.gate import Gate
 from steadylight_server.access.service import AccessService
 from steadylight_server.access.tokens import Tokens
 from steadylight_server.app import Stores, open_database
+from steadylight_server.capabilities.declared import Capabilities
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import mongo
 from steadylight_server.core.audit import Audit
@@ -28,6 +29,7 @@ from steadylight_server.core.http import Http
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
@@ -70,12 +72,17 @@ class Slices:
             self.timeline,
             clock=clock,
         )
+        self.declared = Capabilities()
+        self.insights = Insights(
+            self.stores.gaps, self.identity, self.timeline, self.access, lambda: self.declared.declared, clock=clock
+        )
         self.ingest = Ingest(
             database,
             self.stores.intents,
             self.identity,
             self.timeline,
             self.journeys,
+            self.insights,
             token_secret=SECRET,
             clock=clock,
         )

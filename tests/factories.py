@@ -1,11 +1,12 @@
 """The one way to make test data: actions as a channel sends them and as they are stored, and who sends them."""
 
+from collections.abc import Set
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
-from steadylight_server.access.models import CHANNEL_SCOPES, Proven, Role, Scope, Viewer
+from steadylight_server.access.models import CHANNEL_SCOPES, Proven, Role, Viewer
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import now as present
 from steadylight_server.timeline.models import Action
@@ -66,12 +67,18 @@ def viewer(
     channel: str | None = "web",
     *,
     highest: Assurance = Assurance.LOGIN,
-    scopes: frozenset[Scope] = CHANNEL_SCOPES,
+    scopes: Set[str] = CHANNEL_SCOPES,
     customer: Proven | None = None,
 ) -> Viewer:
     """Somebody whose key was checked; `channel` None is an admin. `customer` is whom a token beside the key proves."""
     id = "0" * 12
     role = Role.CHANNEL if channel else Role.ADMIN
     return Viewer(
-        role=role, id=id, credential=id, channel=channel, scopes=scopes, highest_assurance=highest, customer=customer
+        role=role,
+        id=id,
+        credential=id,
+        channel=channel,
+        scopes=frozenset(scopes),
+        highest_assurance=highest,
+        customer=customer,
     )

@@ -18,6 +18,9 @@ from steadylight_server.access.service import AccessService
 from steadylight_server.access.tokens import Tokens
 from steadylight_server.app import Stores, open_database
 from steadylight_server.capabilities.declared import Capabilities
+from steadylight_server.capabilities.implementations import Implementations
+from steadylight_server.capabilities.models import Function
+from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import mongo
 from steadylight_server.core.audit import Audit
@@ -31,6 +34,7 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
 from tests.conftest import settings_for
@@ -72,7 +76,9 @@ class Slices:
             self.timeline,
             clock=clock,
         )
-        self.declared = Capabilities()
+        #: What implements capabilities, by name.
+        self.functions: dict[str, Function] = {}
+        self.declared = Capabilities(Implementations(functions=self.functions))
         self.insights = Insights(
             self.stores.gaps, self.identity, self.timeline, self.access, lambda: self.declared.declared, clock=clock
         )
@@ -87,6 +93,10 @@ class Slices:
             clock=clock,
         )
         self.errands = JourneyOperations(database, self.journeys, self.ingest)
+        self.capabilities = CapabilityService(self.stores.performances, self.declared, clock=clock)
+        self.performing = CapabilityOperations(
+            database, self.capabilities, self.identity, self.timeline, self.ingest, clock=clock
+        )
         self.context = ContextService(
             database, self.identity, self.timeline, self.journeys, token_secret=SECRET, clock=clock
         )

@@ -172,9 +172,9 @@ class CapabilityService:
         return new if await self._store.begin(new, input, asked, is_safe=is_safe) else None
 
     @staticmethod
-    def begun(one: Performance, input: str, asked: Mapping[str, Any]) -> Left:
-        """What `begin` made, for `attempt`; it is the first, so nothing can have been done before."""
-        return Left(one, json.loads(input), asked, is_safe=True)
+    def begun(one: Performance, input: str) -> Left:
+        """What `begin` made, for `attempt`: the first, so that nothing can have been done before."""
+        return Left(one, json.loads(input), {}, is_safe=True)
 
     async def take_over(self) -> Left | None:
         """An attempt that nobody holds any more, leased to the caller as the next; None when all is at rest."""

@@ -101,7 +101,7 @@ class PerformanceStore(Store):
             "begun_at": new.begun_at,
             "attempt": 1,
             "is_safe": is_safe,
-            "asked": dict(asked),
+            "asked": asked,
         }
         literal = {name: {"$literal": value} for name, value in given.items()}
         # An insert cannot ask the database what time it is; an update that finds nothing can.

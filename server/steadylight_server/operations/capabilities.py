@@ -191,7 +191,7 @@ class CapabilityOperations:
                 else:
                     done += 1
         while len(self._taken_over) < _MOST_TAKEN_OVER and (left := await self._capabilities.take_over()):
-            task = self._start(left)
+            task = self._start(left, self._timeline.restored(left.asked))
             self._taken_over.add(task)
             task.add_done_callback(self._taken_over.discard)
             done += 1
@@ -271,12 +271,12 @@ class CapabilityOperations:
 
         found, is_repeated = await self._database.transaction(work)
         if not is_repeated:
-            self._start(self._capabilities.begun(found, input, asked))
+            self._start(self._capabilities.begun(found, input), draft)
         return found, is_repeated
 
-    def _start(self, left: Left) -> "asyncio.Task[Performance | None]":
+    def _start(self, left: Left, asked: Action) -> "asyncio.Task[Performance | None]":
         # In a context of its own: the request's session ends with the request.
-        task = asyncio.create_task(self._attempted(left), context=Context())
+        task = asyncio.create_task(self._attempted(left, asked), context=Context())
         id = left.performance.id
         self._running[id] = task
 
@@ -289,9 +289,8 @@ class CapabilityOperations:
         task.add_done_callback(ended)
         return task
 
-    async def _attempted(self, left: Left) -> Performance | None:
+    async def _attempted(self, left: Left, asked: Action) -> Performance | None:
         """What came of an attempt, on the timeline if it is over. Raises Unavailable where nothing was done."""
-        asked = self._timeline.restored(left.asked)
         customer = _seen(await self._identity.customer(left.performance.profile_id), asked)
         done = await self._capabilities.attempt(left, _ref(customer), self._tells_of(asked, PERFORMED))
         if done is not None and done.state is not State.RUNNING:

@@ -149,8 +149,9 @@ async def test_actions_appended_between_catching_up_and_the_exchange_are_counted
 
 
 async def test_gaps_that_were_met_are_rebuilt(slices: Slices) -> None:
-    gap = {"type": REFUSED, "properties": {"capability": "plan.change", "why": "NOT_FEASIBLE"}}
-    told = [made(number)._replace(**(gap if number % 3 else {})) for number in range(30)]
+    about = {"capability": "plan.change", "why": "NOT_FEASIBLE"}
+    told = [made(number) for number in range(30)]
+    told = [one._replace(type=REFUSED, properties=about) if place % 3 else one for place, one in enumerate(told)]
     await recorded(slices, told)
     await slices.insights.project(told)
     right = await slices.documents("gaps")

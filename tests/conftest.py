@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from steadylight_server.access.models import ChannelKind
 from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
 from steadylight_server.app import create_app
+from steadylight_server.capabilities.models import Function
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.config import Settings
@@ -113,10 +114,16 @@ def _forget_the_journal(mongod: EmbeddedDatabase) -> None:
 class LiveServer:
     """The real application under uvicorn, in a thread of this process, on a database of its own.
 
-    `blueprint` is in force when it starts.
+    `blueprint` is in force when it starts, and `functions` implement its capabilities.
     """
 
-    def __init__(self, settings: Settings, *, blueprint: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        blueprint: str | None = None,
+        functions: Mapping[str, Function] | None = None,
+    ) -> None:
         assert settings.mongodb_uri is not None
         self.settings = settings
         self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
@@ -126,7 +133,7 @@ class LiveServer:
         if blueprint is not None:
             applied = {"text": blueprint, "applied_at": datetime.now(UTC), "by": BY}
             self.database["blueprints"].insert_one({"_id": 1, **applied})
-        app = create_app(settings)
+        app = create_app(settings, functions=functions)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, timeout_graceful_shutdown=2)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -7,14 +7,14 @@ from typing import Any, Self
 
 import httpx
 
-from . import _reading  # noqa: F401 - asked for at the first read, where a loop should not stand still
+from . import _performing, _reading  # noqa: F401 - asked for at the first use, where a loop should not stand still
 from ._answers import Answer
 from ._async_transport import AsyncTransport
 from ._client import Exchange, Shared, T
 from ._consignment import Consignment, OnProgress
 from ._contact import Customer, IdentifierLike, Identifiers, Recording, identifiers_of
 from ._journey import Begun, Errand
-from ._models import Asked, Check, Context, Verdicts
+from ._models import Asked, Capability, Check, Context, Performance, Verdicts
 from ._options import Options
 from ._plain import Stats
 from ._protocol import Flush, Request, Sleep, delivery
@@ -50,6 +50,29 @@ class AsyncContact(Recording):
         """
         begun = await self._light._play(self._light._shared.journey(self, type, key, within))
         return AsyncJourney(self._light, self, begun)
+
+    async def perform(
+        self,
+        capability: str,
+        input: Mapping[str, Any],
+        *,
+        key: str,
+        agent: str | None = None,
+        within: float = 10.0,
+    ) -> Performance:
+        """Performs a business function, once for each `key`, and waits for what comes of it; `within` seconds.
+
+        Whoever performs the same capability for the same customer with the same key, in whatever channel, is answered
+        alike, so that repeating it is safe. The result is DONE, FAILED, UNKNOWN, ACCEPTED, or RUNNING if the time was
+        up: look at its `state`. Raises the error tree: Conflict where the key was used with another `input`, Invalid
+        for an input that does not fit, Forbidden where this channel may not, Unavailable where nothing was done.
+        `agent` names the employee who does it. First delivers this contact's own actions.
+        """
+        return await self._light._play(self._light._shared.perform(self, capability, input, key, agent, within))
+
+    async def capabilities(self, *, within: float = 0.3) -> tuple[Capability, ...]:
+        """What this channel may offer the customer now, by name; of the rest, why not. Raises the error tree."""
+        return await self._light._play(self._light._shared.capabilities(self, within))
 
 
 class AsyncJourney(Errand):

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ._consignment import Consignment, OnProgress
     from ._journey import Begun
     from ._journeys import Journey
-    from ._models import Check, Context, Verdicts
+    from ._models import Capability, Check, Context, Performance, Verdicts
+    from ._performing import Listing, Performing
     from ._reading import Reading
 
 T = TypeVar("T")
@@ -69,6 +70,20 @@ class Shared:
         with LOADING:
             from ._journey import starting
         return starting(self.recorder, self.options, contact, type, key, within)
+
+    def perform(
+        self, contact: Recording, capability: str, input: Mapping[str, Any], key: str, agent: str | None, within: float
+    ) -> "Performing":
+        """Performs a capability."""
+        with LOADING:
+            from ._performing import performing
+        return performing(self.recorder, self.options, contact, capability, input, key, agent, within)
+
+    def capabilities(self, contact: Recording, within: float) -> "Listing":
+        """What the channel may offer."""
+        with LOADING:
+            from ._performing import listing
+        return listing(self.recorder, self.options, contact, within)
 
     def check(self, within: float) -> "Generator[Request | Sleep, Answer | None, Check]":
         """Tries whether all is well."""
@@ -136,6 +151,29 @@ class Contact(Recording):
         shared = self._light._shared
         begun = self._light._play(shared.journey(self, type, key, within))
         return Journey(self._light, shared.recorder, shared.options, self, begun)
+
+    def perform(
+        self,
+        capability: str,
+        input: Mapping[str, Any],
+        *,
+        key: str,
+        agent: str | None = None,
+        within: float = 10.0,
+    ) -> "Performance":
+        """Performs a business function, once for each `key`, and waits for what comes of it; `within` seconds.
+
+        Whoever performs the same capability for the same customer with the same key, in whatever channel, is answered
+        alike, so that repeating it is safe. The result is DONE, FAILED, UNKNOWN, ACCEPTED, or RUNNING if the time was
+        up: look at its `state`. Raises the error tree: Conflict where the key was used with another `input`, Invalid
+        for an input that does not fit, Forbidden where this channel may not, Unavailable where nothing was done.
+        `agent` names the employee who does it. First delivers this contact's own actions.
+        """
+        return self._light._play(self._light._shared.perform(self, capability, input, key, agent, within))
+
+    def capabilities(self, *, within: float = 0.3) -> "tuple[Capability, ...]":
+        """What this channel may offer the customer now, by name; of the rest, why not. Raises the error tree."""
+        return self._light._play(self._light._shared.capabilities(self, within))
 
 
 class Client:

@@ -3,7 +3,7 @@
 from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, computed_field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, computed_field
 from pydantic.alias_generators import to_camel
 
 from ._plain import Assurance, Notice, Verdict
@@ -135,6 +135,78 @@ class JourneyState(_Model):
     def is_open(self) -> bool:
         """Whether it can be picked up."""
         return self.status in ("OPEN", "WAITING")
+
+
+class Capability(_Model):
+    """A business function, as this channel may offer it to this customer now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    name: str
+    label: str | None = None
+    description: str | None = None
+    #: What it is given, and what comes of it, as JSON Schema 2020-12.
+    input: dict[str, Any] = {}
+    output: dict[str, Any] = {}
+    #: How sure a channel must be of who the customer is.
+    assurance: Assurance
+    reversible: bool = False
+    #: The capability that undoes it.
+    reversed_by: str | None = None
+    #: Seconds that it may take.
+    timeout: float = 10.0
+    offered: Annotated[bool, Field(alias="isOffered")]
+    #: Why not, or why not all of it: NOT_FEASIBLE, LIMITED, ASSURANCE_TOO_LOW, SCOPE_MISSING, UNAVAILABLE.
+    why: str | None = None
+    #: The same in words, for whoever serves the customer.
+    reason: str | None = None
+
+
+class Failure(_Model):
+    """Why nothing was done, or why nobody knows: a code for programs, a line for people."""
+
+    code: str
+    message: str = ""
+
+
+class Progress(_Model):
+    """How far something has come."""
+
+    #: From 0 to 1; None where nobody can tell.
+    done: float | None = None
+    message: str = ""
+    at: UtcDatetime | None = None
+
+
+class Performance(_Model):
+    """One deed: one key of one customer and one capability, whatever channel asks."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    id: str
+    capability: str
+    key: str
+    #: UNKNOWN: it may have been done, or not; it is never tried again, and somebody has to look. ACCEPTED: it goes on
+    #: by itself. RUNNING: the time was up before it was over; the same again goes on waiting.
+    state: Literal["RUNNING", "ACCEPTED", "DONE", "FAILED", "UNKNOWN"]
+    #: What came of it, where it is DONE.
+    output: dict[str, Any] | None = None
+    #: Why it FAILED, or why nobody knows.
+    failure: Failure | None = None
+    progress: Progress | None = None
+    #: The channel that began it.
+    channel: str
+    #: How often it was tried, always with the same key.
+    attempt: int = 1
+    begun_at: UtcDatetime
+    ended_at: UtcDatetime | None = None
+    #: Whether the key had been used before, in whatever channel.
+    repeated: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it is done, and `output` says what came of it."""
+        return self.state == "DONE"
 
 
 class Trait(_Model):

@@ -112,6 +112,54 @@ mutation SetJourneyStatus($input: SetJourneyStatusInput!) {{
 }}
 """
 
+PERFORM_CAPABILITY = """\
+mutation PerformCapability($input: PerformCapabilityInput!) {
+  performCapability(input: $input) {
+    performance {
+      id
+      capability
+      key
+      state
+      output
+      failure {
+        code
+        message
+      }
+      progress {
+        done
+        message
+        at
+      }
+      channel
+      attempt
+      begunAt
+      endedAt
+    }
+    repeated
+    token
+  }
+}
+"""
+
+LIST_CAPABILITIES = """\
+query ListCapabilities($input: CapabilitiesInput!) {
+  capabilities(input: $input) {
+    name
+    label
+    description
+    input
+    output
+    assurance
+    reversible
+    reversedBy
+    timeout
+    isOffered
+    why
+    reason
+  }
+}
+"""
+
 #: By operation name, which is also the name of the file.
 OPERATIONS = {
     "RecordActions": RECORD_ACTIONS,
@@ -120,6 +168,8 @@ OPERATIONS = {
     "AskQuestion": ASK_QUESTION,
     "AdvanceJourney": ADVANCE_JOURNEY,
     "SetJourneyStatus": SET_JOURNEY_STATUS,
+    "PerformCapability": PERFORM_CAPABILITY,
+    "ListCapabilities": LIST_CAPABILITIES,
     "WhoAmI": WHO_AM_I,
     "RegisterChannel": REGISTER_CHANNEL,
 }

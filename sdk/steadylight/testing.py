@@ -31,6 +31,7 @@ from ._actions import rfc3339
 from ._async_client import AsyncClient
 from ._client import Client
 from ._contact import identifiers_of
+from ._deeds import Accepted, Declared, Deeds, Failed, NotDone, Unknown
 from ._errands import Errands
 from ._errors import Conflict, Forbidden, Invalid, SteadylightError, Unauthenticated
 from ._memory import Memory, RecordedAction
@@ -38,7 +39,7 @@ from ._options import Options, utc_now
 from ._plain import Assurance
 from ._recorder import OnRefused
 
-__all__ = ["FAST", "RecordedAction", "Server"]
+__all__ = ["FAST", "Accepted", "Failed", "NotDone", "RecordedAction", "Server", "Unknown"]
 
 #: What the clients of a Server use unless told otherwise: as ever, but nobody waits, and nothing is kept on disk.
 FAST = Options(linger=0.0, backoff_base=0.01, backoff_ceiling=0.05, spool=None)
@@ -87,6 +88,7 @@ class Server:
         self._memory = Memory(now)
         self._errands = Errands(self._memory, now)
         self._memory.journeys = self._errands.of
+        self._deeds = Deeds(self._memory, now)
         self._lock = threading.RLock()
         self._channels: dict[str, _Channel] = {}
         self._keys: dict[str, _Channel | None] = {}
@@ -138,6 +140,24 @@ class Server:
         """All that was stored, in the order of the timeline, under the ids that record() gave. Flush first."""
         with self._lock:
             return tuple(self._memory.actions)
+
+    def capability(
+        self,
+        name: str,
+        function: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        *,
+        assurance: str = "LOGIN",
+        limited: Mapping[str, str] | None = None,
+        not_feasible: Mapping[str, str] | None = None,
+    ) -> None:
+        """There is a capability of that name from now on, and this function of the input performs it.
+
+        It returns the output, or raises Failed, Unknown or NotDone; `Accepted()` goes on by itself. Channels that may
+        not offer it, or not all of it, are given with the reason. Inputs are not judged: there is no schema.
+        """
+        declared = Declared(name, function, Assurance(assurance), dict(limited or {}), dict(not_feasible or {}))
+        with self._lock:
+            self._deeds.declare(declared)
 
     def fail(
         self,
@@ -205,6 +225,8 @@ class Server:
             "AskQuestion": self._journey("askQuestion", self._errands.ask),
             "AdvanceJourney": self._journey("advanceJourney", self._errands.advance),
             "SetJourneyStatus": self._journey("setJourneyStatus", self._errands.become),
+            "PerformCapability": self._journey("performCapability", self._deeds.perform),
+            "ListCapabilities": self._capabilities,
             "WhoAmI": self._who_am_i,
             "RegisterChannel": self._register_channel,
         }
@@ -236,11 +258,16 @@ class Server:
 
         return answer
 
+    def _capabilities(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        if channel is None:
+            raise Invalid("channel: which one? This credential speaks for none.")
+        return {"capabilities": self._deeds.list(given, channel.name, channel.highest_assurance)}
+
     def _who_am_i(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
         scopes = (
             ["actions:write", "customers:read"]
             if channel
-            else ["channels:register", "customers:read", "identities:link"]
+            else ["capabilities:report", "channels:register", "customers:read", "identities:link"]
         )
         return {
             "viewer": {

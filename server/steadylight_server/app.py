@@ -1,7 +1,7 @@
 """The composition root: settings, database, stores, services, and the ASGI application that serves them."""
 
 import gc
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 
@@ -28,6 +28,7 @@ from steadylight_server.blueprint.store import BlueprintStore
 from steadylight_server.blueprint.watch import Watch, watching
 from steadylight_server.capabilities.declared import Capabilities
 from steadylight_server.capabilities.implementations import Implementations
+from steadylight_server.capabilities.models import Function
 from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.capabilities.store import PerformanceStore
 from steadylight_server.capabilities.webhook import Webhooks
@@ -142,8 +143,10 @@ async def open_database(settings: Settings, uri: str) -> AsyncIterator[tuple[Dat
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]:
-    """Everything the graph calls, with its workers running."""
+async def open_services(
+    settings: Settings, uri: str, *, functions: Mapping[str, Function] | None = None
+) -> AsyncIterator[Services]:
+    """Everything the graph calls, with its workers running. `functions` as for `create_app`."""
     async with open_database(settings, uri) as (database, stores):
         audit = Audit(stores.audit)
         access = AccessService(stores.access, audit)
@@ -159,7 +162,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
         journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
-        declared = Capabilities(Implementations(webhooks=webhooks))
+        declared = Capabilities(Implementations(functions=functions, webhooks=webhooks))
         insights = Insights(stores.gaps, identity, timeline, access, lambda: declared.declared)
         ingest = Ingest(database, stores.intents, identity, timeline, journeys, insights, token_secret=secret)
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
@@ -206,8 +209,11 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
                 await http.close()
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
-    """The ASGI application. `STEADYLIGHT_MONGODB_URI` must be set; `steadylight serve` sets it to an embedded one."""
+def create_app(settings: Settings | None = None, *, functions: Mapping[str, Function] | None = None) -> Starlette:
+    """The ASGI application. `STEADYLIGHT_MONGODB_URI` must be set; `steadylight serve` sets it to an embedded one.
+
+    `functions` implement capabilities, by the names that the blueprint uses, in the place of those that are installed.
+    """
     settings = settings or Settings()
     uri = settings.mongodb_uri
     if uri is None:
@@ -217,7 +223,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_services(settings, uri) as services:
+        async with open_services(settings, uri, functions=functions) as services:
             app.state.services = services
             _tune_the_collector()
             yield

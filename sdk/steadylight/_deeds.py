@@ -1,0 +1,186 @@
+"""Capabilities in the in-memory server: each is a function of the test, performed by the rules of the real server."""
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from ._actions import rfc3339
+from ._errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from ._links import Home
+from ._memory import Memory
+from ._plain import Assurance
+from ._rules import IdentifierInput, Seen, why
+
+
+class Failed(Exception):
+    """For a test's capability: it was tried and will not be. The performance is FAILED with this code and message."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+        self.message = message
+
+
+class Unknown(Exception):
+    """For a test's capability: nobody knows whether it was done. The performance is UNKNOWN."""
+
+
+class NotDone(Exception):
+    """For a test's capability: nothing was done. Whoever performs it is told UNAVAILABLE, and the key is free."""
+
+
+class Accepted(dict[str, Any]):
+    """For a test's capability: it goes on by itself. The performance is ACCEPTED."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A capability of a test."""
+
+    name: str
+    function: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    assurance: Assurance
+    limited: Mapping[str, str]
+    not_feasible: Mapping[str, str]
+
+
+class Deeds:
+    """Performs, once for each key of a customer."""
+
+    def __init__(self, memory: Memory, now: Callable[[], datetime]) -> None:
+        self._memory = memory
+        self._now = now
+        self._declared: dict[str, Declared] = {}
+        self._done: dict[tuple[Home, str, str], tuple[str, dict[str, Any]]] = {}
+
+    def declare(self, capability: Declared) -> None:
+        """Puts it in the place of another of its name."""
+        self._declared[capability.name] = capability
+
+    def list(self, given: Mapping[str, Any], channel: str, cap: Assurance) -> list[dict[str, Any]]:
+        """As capabilities says."""
+        seen = _seen(given, channel, cap)
+        told = []
+        for name in sorted(self._declared):
+            one = self._declared[name]
+            why, reason = _why(one, channel, seen.assurance)
+            about: dict[str, Any] = {"name": name, "label": None, "description": None}
+            about |= {"reversible": False, "reversedBy": None}
+            about |= {"input": {"type": "object"}, "output": {"type": "object"}, "timeout": 10.0}
+            about |= {"assurance": one.assurance, "isOffered": why in (None, "LIMITED"), "why": why, "reason": reason}
+            told.append(about)
+        return told
+
+    def perform(self, given: Mapping[str, Any], channel: str, cap: Assurance) -> dict[str, Any]:
+        """As performCapability says."""
+        name, key, input = str(given.get("capability", "")), str(given.get("key", "")), given.get("input")
+        if (one := self._declared.get(name)) is None:
+            raise NotFound(f"The blueprint declares no capability {name[:80]!r}.")
+        seen = _seen(given, channel, cap)
+        if seen.home is None:
+            raise Invalid("identifiers: none reaches its bar with a value that stands for somebody.")
+        withheld, reason = _why(one, channel, seen.assurance)
+        if withheld not in (None, "LIMITED"):
+            about = {"capability": name, "why": withheld, "reason": reason}
+            id = uuid.uuid5(uuid.NAMESPACE_OID, f"{seen.home} {name} {key} {channel} {withheld}")
+            self._tell(id, "capability.refused", given, channel, cap, about)
+            raise Forbidden(reason or "")
+        if not 0 < len(key) <= 200:
+            raise Invalid("key: 1 to 200 characters.")
+        if not isinstance(input, Mapping):
+            raise Invalid("input: an object is wanted.")
+        family = self._memory.family(seen) or [seen.home]
+        said = json.dumps(_plain(input), sort_keys=True)
+        before = [self._done[home, name, key] for home in family if (home, name, key) in self._done]
+        for earlier, performance in before:
+            if earlier == said:
+                return {"performance": performance, "repeated": True, "token": self._memory.token}
+        if before:
+            raise Conflict(f"The key {key!r} was used for this with another input. Use another key for another deed.")
+        performance = self._performed(one, input, key, channel)
+        self._done[seen.home, name, key] = (said, performance)
+        state, failure = performance["state"], performance["failure"]
+        about = {"capability": name, "performance": performance["id"], "key": key, "state": state}
+        about |= {"code": failure["code"]} if failure else {}
+        type = "capability.accepted" if state == "ACCEPTED" else "capability.performed"
+        self._tell(uuid.uuid4(), type, given, channel, cap, about)
+        return {"performance": performance, "repeated": False, "token": self._memory.token}
+
+    def _performed(self, one: Declared, input: Mapping[str, Any], key: str, channel: str) -> dict[str, Any]:
+        at = rfc3339(self._now())
+        output, failure = None, None
+        try:
+            found = one.function(input)
+            state, output = ("ACCEPTED", None) if isinstance(found, Accepted) else ("DONE", dict(found))
+        except NotDone:
+            raise Unavailable("What does it cannot be reached now. Nothing was done; try again.") from None
+        except Failed as error:
+            state, failure = "FAILED", {"code": error.code, "message": error.message}
+        except Exception:  # a fault of the function is an outcome that nobody knows, as at the real server
+            told = "What does it did not answer. It may have been done, or not."
+            state, failure = "UNKNOWN", {"code": "NO_ANSWER", "message": told}
+        return {
+            "id": f"prf_{uuid.uuid4().hex}",
+            "capability": one.name,
+            "key": key,
+            "state": state,
+            "output": output,
+            "failure": failure,
+            "progress": None,
+            "channel": channel,
+            "attempt": 1,
+            "begunAt": at,
+            "endedAt": None if state == "ACCEPTED" else at,
+        }
+
+    def _tell(
+        self,
+        id: uuid.UUID,
+        type: str,
+        given: Mapping[str, Any],
+        channel: str,
+        cap: Assurance,
+        properties: Mapping[str, Any],
+    ) -> None:
+        action = {
+            "id": str(id),
+            "sequence": 0,
+            "type": type,
+            "at": rfc3339(self._now()),
+            "identifiers": list(given.get("identifiers") or ()),
+            "properties": dict(properties),
+            **({"contact": given["contact"]} if given.get("contact") else {}),
+            **({"agent": given["agent"], "actor": "AGENT"} if given.get("agent") else {}),
+        }
+        self._memory.record({"sent_at": rfc3339(self._now()), "actions": [action]}, channel, cap)
+
+
+def _seen(given: Mapping[str, Any], channel: str, cap: Assurance) -> Seen:
+    try:
+        identifiers = [IdentifierInput.model_validate(one) for one in given.get("identifiers") or ()]
+    except ValidationError as error:
+        raise Invalid(f"identifiers: {why(error)}") from None
+    return Seen(identifiers, cap, channel, given.get("contact") or "")
+
+
+def _why(one: Declared, channel: str, assurance: Assurance) -> tuple[str | None, str | None]:
+    """Why the channel may not, or not all of it, and the same in words."""
+    if channel in one.not_feasible:
+        return "NOT_FEASIBLE", one.not_feasible[channel]
+    if assurance < one.assurance:
+        return "ASSURANCE_TOO_LOW", f"It takes somebody who has proven who they are by {one.assurance}."
+    return ("LIMITED", one.limited[channel]) if channel in one.limited else (None, None)
+
+
+def _plain(said: Any) -> Any:
+    """Numbers are the same as 1 and as 1.0."""
+    if isinstance(said, float) and said.is_integer():
+        return int(said)
+    if isinstance(said, Mapping):
+        return {name: _plain(one) for name, one in said.items()}
+    return [_plain(one) for one in said] if isinstance(said, list) else said

@@ -48,6 +48,10 @@ Query.identityConflicts                U FFFFFF FF FFFF YY FY UUU
 Query.identityConflicts(first:)        U FFFFFF FF FFFF YY FY UUU
 Query.viewer                           U YYYYYY YY YYYY YY YY UUU
 Query.channels                         U FFFFFF FF FFFF YY FY UUU
+Query.capabilities                     U YFYYYY YY YYYY RR YR UUU
+Query.capabilities(input:)             U YFYYYY YY YYYY RR YR UUU
+Query.performance                      U YFYYYN YN FFYY YY YY UUU
+Query.performance(id:)                 U YFYYYN YN FFYY YY YY UUU
 
 Mutation.recordActions                 U YYFYYS FF FFFF FF FF UUU
 Mutation.recordActions(input:)         U YYFYYS FF FFFF FF FF UUU
@@ -63,6 +67,12 @@ Mutation.advanceJourney                U YFFYYN YN FFFF FF FF UUU
 Mutation.advanceJourney(input:)        U YFFYYN YN FFFF FF FF UUU
 Mutation.setJourneyStatus              U YFFYYN YN FFFF FF FF UUU
 Mutation.setJourneyStatus(input:)      U YFFYYN YN FFFF FF FF UUU
+Mutation.performCapability             U YFFYYS YS FFFF FF FF UUU
+Mutation.performCapability(input:)     U YFFYYS YS FFFF FF FF UUU
+Mutation.reportProgress                U FFFFFF FF FFFF YY FY UUU
+Mutation.reportProgress(input:)        U FFFFFF FF FFFF YY FY UUU
+Mutation.completePerformance           U FFFFFF FF FFFF YY FY UUU
+Mutation.completePerformance(input:)   U FFFFFF FF FFFF YY FY UUU
 Mutation.registerChannel               U FFFFFF FF FFFF YY FY UUU
 Mutation.registerChannel(input:)       U FFFFFF FF FFFF YY FY UUU
 Mutation.mergeCustomers                U FFFFFF FF FFFF YY FY UUU
@@ -74,6 +84,8 @@ Mutation.resolveConflict(input:)       U FFFFFF FF FFFF YY FY UUU
 
 Subscription.customerActivity          U YFYYYN YN FFYY YY YY UUU
 Subscription.customerActivity(by:)     U YFYYYN YN FFYY YY YY UUU
+Subscription.performance               U YFYYYN YN FFYY YY YY UUU
+Subscription.performance(id:)          U YFYYYN YN FFYY YY YY UUU
 
 Viewer.role                            U YYYYYY YY YYYY YY YY UUU
 Viewer.name                            U ------ -- YYYY -Y YY UUU
@@ -395,6 +407,68 @@ ResolveConflictInput.decision          U FFFFFF FF FFFF YY FY UUU
 ResolveConflictInput.why               U FFFFFF FF FFFF YY FY UUU
 
 LinkPayload.link                       U FFFFFF FF FFFF YY FY UUU
+
+Capability.name                        U YFYYYY YY YYYY RR YR UUU
+Capability.label                       U YFYYYY YY YYYY RR YR UUU
+Capability.description                 U YFYYYY YY YYYY RR YR UUU
+Capability.input                       U YFYYYY YY YYYY RR YR UUU
+Capability.output                      U YFYYYY YY YYYY RR YR UUU
+Capability.assurance                   U YFYYYY YY YYYY RR YR UUU
+Capability.reversible                  U YFYYYY YY YYYY RR YR UUU
+Capability.reversedBy                  U YFYYYY YY YYYY RR YR UUU
+Capability.timeout                     U YFYYYY YY YYYY RR YR UUU
+Capability.isOffered                   U YFYYYY YY YYYY RR YR UUU
+Capability.why                         U YFYYYY YY YYYY RR YR UUU
+Capability.reason                      U YFYYYY YY YYYY RR YR UUU
+
+CapabilitiesInput.identifiers          U YFYYYY YY YYYY RR YR UUU
+CapabilitiesInput.contact              U YFYYYY YY YYYY RR YR UUU
+CapabilitiesInput.channel              U FFYYYY YY FFFF YY FY UUU
+
+Performance.id                         U YFYYYN YN FFYY YY YY UUU
+Performance.capability                 U YFYYYN YN FFYY YY YY UUU
+Performance.label                      U YFYYYN YN FFYY YY YY UUU
+Performance.key                        U YFYYYN YN FFYY YY YY UUU
+Performance.state                      U YFYYYN YN FFYY YY YY UUU
+Performance.failure                    U YFYYYN YN FFYY YY YY UUU
+Performance.progress                   U YFYYYN YN FFYY YY YY UUU
+Performance.channel                    U YFYYYN YN FFYY YY YY UUU
+Performance.attempt                    U YFYYYN YN FFYY YY YY UUU
+Performance.begunAt                    U YFYYYN YN FFYY YY YY UUU
+Performance.endedAt                    U YFYYYN YN FFYY YY YY UUU
+Performance.output                     U -F--YN YN FFYY YY YY UUU
+
+PerformanceFailure.code                U YFYYYN YN FFYY YY YY UUU
+PerformanceFailure.message             U YFYYYN YN FFYY YY YY UUU
+
+PerformanceProgress.done               U YFYYYN YN FFYY YY YY UUU
+PerformanceProgress.message            U YFYYYN YN FFYY YY YY UUU
+PerformanceProgress.at                 U YFYYYN YN FFYY YY YY UUU
+
+PerformCapabilityInput.capability      U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityInput.input           U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityInput.key             U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityInput.identifiers     U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityInput.contact         U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityInput.within          U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityInput.agent           U YFFYYS RR FFFF FF FF UUU
+
+PerformCapabilityPayload.performance   U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityPayload.repeated      U YFFYYS YS FFFF FF FF UUU
+PerformCapabilityPayload.token         U YFFYYS YS FFFF FF FF UUU
+
+ReportProgressInput.performance        U FFFFFF FF FFFF YY FY UUU
+ReportProgressInput.done               U FFFFFF FF FFFF YY FY UUU
+ReportProgressInput.message            U FFFFFF FF FFFF YY FY UUU
+ReportProgressPayload.performance      U FFFFFF FF FFFF YY FY UUU
+
+CompletePerformanceInput.performance   U FFFFFF FF FFFF YY FY UUU
+CompletePerformanceInput.output        U FFFFFF FF FFFF YY FY UUU
+CompletePerformanceInput.failure       U FFFFFF FF FFFF YY FY UUU
+CompletePerformancePayload.performance U FFFFFF FF FFFF YY FY UUU
+
+PerformanceFailureInput.code           U FFFFFF FF FFFF YY FY UUU
+PerformanceFailureInput.message        U FFFFFF FF FFFF YY FY UUU
 """
 
 

@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 from steadylight_server.access.models import Role, Scope
 from steadylight_server.access.service import AccessService
 from steadylight_server.access.store import AccessStore
+from steadylight_server.capabilities import Answer
 from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.embedded import EmbeddedDatabase
 from steadylight_server.core.mongo import Database
@@ -52,7 +53,20 @@ journeys:
   order:
     label: An order
     threads: {subject: order, completes: 'type == "order.shipped"', counts: {steps: 'type != ""'}}
+capabilities:
+  statement.view:
+    label: See a statement
+    description: What was booked in a month.
+    implementation: {function: view}
+    reversible: true
+    reversed_by: statement.hide
+  statement.hide: {implementation: {function: view}, scopes: ["perform:never"]}
+  statement.order: {implementation: {function: order}}
 """
+FUNCTIONS = {
+    "view": lambda call: {"url": f"statement-{call.customer.by('login')}"},
+    "order": lambda call: Answer(handle="job"),
+}
 DID = ("placed", "shipped")
 # What is done about a journey, and what is left to see of it.
 DEEDS = {
@@ -89,6 +103,8 @@ class Person:
         self.number = {"kind": "customer-number", "value": f"number-{name}", "assurance": "OTP"}
         self.token = ""
         self.journey = ""
+        self.performance = ""
+        self.ordered: Iterator[str] = iter(())
 
     def learn(self, server: LiveServer, key: str, by: dict[str, Any]) -> None:
         """What the server calls them."""
@@ -127,6 +143,33 @@ class Person:
         asleep = do("startJourney", type="move", key="asleep")
         server.database.journeys.update_one({"_id": UUID(asleep[4:])}, {"$set": {"stalled_at": datetime.now(UTC)}})
 
+    def performs(self, server: LiveServer, key: str) -> None:
+        """A statement, of which all that can be told is told, and orders that nobody has completed yet."""
+        mutation = """mutation ($input: PerformCapabilityInput!) {
+          performCapability(input: $input) { performance { id state } }
+        }"""
+        performances = server.database.performances
+        for capability in ("statement.view", "statement.order"):
+            given: dict[str, Any] = {
+                "capability": capability,
+                "input": {},
+                "key": "k-1",
+                "identifiers": [login(self.name)],
+            }
+            told = server.graphql(mutation, {"input": given}, key)["data"]["performCapability"]["performance"]
+            if told["state"] == "DONE":
+                self.performance = told["id"]
+        spoken: dict[str, Any] = {"code": "NO", "message": "no"}
+        half: dict[str, Any] = {"done": 0.5, "message": "half", "at": datetime.now(UTC)}
+        mine = {"_id": UUID(self.performance[4:])}
+        performances.update_one(mine, {"$set": {"failure": spoken, "progress": half}})
+        order: Any = performances.find_one({"key": "k-1", "state": "ACCEPTED"}, sort=[("begun_at", -1)])
+        orders = [{**order, "_id": uuid4(), "key": f"order-{number}"} for number in range(500)]
+        performances.insert_many(orders)
+        names = [f"prf_{one['_id'].hex}" for one in orders]
+        self.ids |= {self.performance, f"prf_{order['_id'].hex}", *names}
+        self.ordered = iter(names)
+
 
 class Scene:
     """The server, what is in it, and the headers of each asker."""
@@ -147,6 +190,7 @@ class Scene:
                 rate_per_customer="unlimited",
             ),
             blueprint=BLUEPRINT,
+            functions=FUNCTIONS,
         )
         self.url = f"{self.server.url}/graphql"
         self.key = self.server.key("web")
@@ -158,6 +202,7 @@ class Scene:
             self.record(self.desk, *person.called)
             person.learn(self.server, self.key, login(person.name))
             person.wants(self.server, self.key)
+            person.performs(self.server, self.key)
             self.record(self.desk, action(login(person.name), person.number))
         self.spare = iter(self._strangers(400))
         self._conflict()
@@ -339,6 +384,25 @@ def documents(scene: Scene) -> Documents:
         "AdvanceJourneyInput.cameFrom": lambda: "where",
         "SetJourneyStatusInput.status": lambda: "WAITING",
         "SetJourneyStatusInput.outcome": lambda: "later",
+        "Query.performance(id:)": lambda: first.performance,
+        "Subscription.performance(id:)": lambda: first.performance,
+        "CapabilitiesInput.identifiers": lambda: [login(FIRST)],
+        "CapabilitiesInput.contact": lambda: f"visit-{FIRST}",
+        "CapabilitiesInput.channel": lambda: "web",
+        "PerformCapabilityInput.capability": lambda: "statement.view",
+        "PerformCapabilityInput.input": dict,
+        "PerformCapabilityInput.key": lambda: "k-1",
+        "PerformCapabilityInput.identifiers": lambda: [login(FIRST)],
+        "PerformCapabilityInput.contact": lambda: f"visit-{FIRST}",
+        "PerformCapabilityInput.agent": lambda: "Ann",
+        "PerformCapabilityInput.within": lambda: 5.0,
+        "ReportProgressInput.performance": lambda: next(first.ordered),
+        "ReportProgressInput.done": lambda: 0.5,
+        "ReportProgressInput.message": lambda: "half",
+        "CompletePerformanceInput.performance": lambda: next(first.ordered),
+        "CompletePerformanceInput.output": dict,
+        "PerformanceFailureInput.code": lambda: "NO",
+        "PerformanceFailureInput.message": lambda: "no",
         "RegisterChannelInput.name": lambda: f"c{uuid4().hex[:8]}",
         "RegisterChannelInput.kind": lambda: "ASSISTED",
         "RegisterChannelInput.highestAssurance": lambda: "OTP",
@@ -358,8 +422,13 @@ def documents(scene: Scene) -> Documents:
         "Context": "customer { id }",
         "RecordActionPayload": "verdict { verdict }",
         "RecordActionsPayload": "refused",
+        "PerformCapabilityPayload": "performance { id }",
     }
     along = {"RecordActionInput.agent": "RecordActionInput.actor"}
+    completing = ("Mutation.completePerformance", "Mutation.completePerformance(input:)")
+    payload = "CompletePerformancePayload.performance"
+    for one in (*completing, "CompletePerformanceInput.performance", payload):
+        along[one] = "CompletePerformanceInput.output"
     detours = {"Query.identityConflicts", "Context.actions", "Context.claims", "RecordActionsPayload.warnings"}
     return Documents(SCHEMA, values, always=always, along=along, detours=detours, beside=beside)
 
@@ -437,7 +506,7 @@ def test_an_agent_s_name_is_told_to_no_customer_on_any_way(scene: Scene, documen
 
 def test_no_way_leads_a_customer_to_another(scene: Scene, documents: Documents) -> None:
     told = {"Customer": "since", "Action": "type", "Journey": "key", "Answer": "value", "Ask": "at"}
-    told["Thread"] = "startedIn"
+    told |= {"Thread": "startedIn", "Performance": "channel"}
     found = [way for type, field in told.items() for way in documents.ways_to(type, field)]
     ways = {asked.text: asked for asked in found if asked.kind != "subscription"}
 
@@ -526,7 +595,7 @@ def test_another_customer_s_things_are_as_if_they_were_not_there(scene: Scene) -
         )
 
     there = [told(id) for id in sorted(scene.people[FIRST].ids)]
-    nowhere = {prefix: told(f"{prefix}{uuid4().hex}") for prefix in ("act_", "con_", "cus_", "jrn_")}
+    nowhere = {prefix: told(f"{prefix}{uuid4().hex}") for prefix in ("act_", "con_", "cus_", "jrn_", "prf_")}
 
     assert there == [nowhere[id[:4]] for id in sorted(scene.people[FIRST].ids)]
 
@@ -562,7 +631,7 @@ def judged(scene: Scene, answer: dict[str, Any], asked: Asked) -> str:
     data = answer["data"]
     if "REFUSED" in json.dumps(data) or data.get("recordActions", {}).get("refused"):
         return "R"
-    shown = {one for one in texts(data) if one[:4] in ("cus_", "act_", "con_", "jrn_")}
+    shown = {one for one in texts(data) if one[:4] in ("cus_", "act_", "con_", "jrn_", "prf_")}
     shown -= {f"act_{UUID(str(one['id'])).hex}" for one in asked.variables.values() if is_action(one)}
     whose = [letter for name, letter in ((FIRST, "Y"), (SECOND, "S")) if shown & scene.people[name].ids]
     assert len(whose) <= 1, f"both customers at once: {data}"

@@ -51,6 +51,8 @@ FORBIDDEN = {
     "Mutation.resolveConflict",
     "Mutation.recordActions",
     "Mutation.registerChannel",
+    "Mutation.reportProgress",
+    "Mutation.completePerformance",
 }
 # Seconds in which a follower listens for what happens meanwhile.
 LISTENS = 0.15
@@ -366,6 +368,7 @@ def pools(me: Person, other: Person) -> Pools:
         "String": one_of("nonsense", ""),
         "DateTime": one_of("2020-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z", now(), "never"),
         "Counter": one_of(0, 9),
+        "Float": one_of(0.1, -1.0),
         "JSON": one_of({"said": me.hidden}),
         "ActionBatch": lambda random: batch(action(login(other.login))),
     }
@@ -395,7 +398,7 @@ def leaks(heard: str, asked: Operation, me: Person, other: Person) -> list[str]:
 
 def said_in(asked: Operation, me: Person) -> set[str]:
     """What data may repeat, letter by letter."""
-    claims = {one for one in claimed(asked.variables) if not one.startswith(("cus_", "act_", "con_", "jrn_"))}
+    claims = {one for one in claimed(asked.variables) if not one.startswith(("cus_", "act_", "con_", "jrn_", "prf_"))}
     inputs = [one for one in asked.variables.values() if isinstance(one, dict) and asked.kind == "mutation"]
     return me.recorded | claims | {one["id"] for one in inputs if "id" in one}
 

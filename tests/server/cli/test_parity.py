@@ -34,6 +34,7 @@ capabilities:
       ivr: {limited: It is read out or sent by text message.}
       sms: {not_feasible: A message is too short for it.}
 """
+EXAMPLE = Path(__file__).parents[3] / "examples" / "bank.yaml"
 PERIOD = {"period": "2026-10"}
 
 
@@ -114,6 +115,40 @@ def test_the_matrix_has_each_channel_with_its_reason(bank: Receiver, steadylight
     assert ["statement.view", "sms", "no", *["A", "message", "is", "too", "short", "for", "it."]] in lines
     assert "No customer met a gap." in shown
     assert not bank.received, "a report performs nothing"
+
+
+def test_the_example_s_matrix_and_reasons(environment: str, steadylight: Steadylight) -> None:
+    steadylight("apply", EXAMPLE, "--yes")
+
+    report = steadylight.json("parity")["capabilities"]
+    lines = [line.split() for line in steadylight("parity").stdout.splitlines() if line.strip()]
+
+    offers = {row["capability"]: {name: one["parity"] for name, one in row["channels"].items()} for row in report}
+    everywhere = dict.fromkeys(("bank-app", "bank-branch", "bank-ivr", "bank-web"), "AVAILABLE")
+    assert offers == {
+        "plan.change": {**everywhere, "bank-app": "LIMITED", "bank-ivr": "NOT_FEASIBLE"},
+        "statement.view": {**everywhere, "bank-ivr": "LIMITED"},
+    }
+    assert [
+        (row["capability"], name, one["reason"])
+        for row in report
+        for name, one in row["channels"].items()
+        if one["reason"]
+    ] == [
+        ("plan.change", "bank-app", "Premium takes a signature, which the app cannot take."),
+        ("plan.change", "bank-ivr", "The terms of a plan must be seen before it is changed."),
+        (
+            "statement.view",
+            "bank-ivr",
+            "Nobody listens to a whole month: the balance is read out, the rest goes to the phone on file as a link.",
+        ),
+    ]
+    assert lines[:4] == [
+        ["capability", "bank-app", "bank-branch", "bank-ivr", "bank-web"],
+        lines[1],
+        ["plan.change", "limited", "yes", "no", "yes"],
+        ["statement.view", "yes", "yes", "limited", "yes"],
+    ]
 
 
 def test_gaps_that_were_met_and_where_the_customers_went(

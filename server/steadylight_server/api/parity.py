@@ -120,8 +120,6 @@ class ParityQueries:
             ),
         ] = WITHIN.total_seconds(),
     ) -> ParityReport:
-        if since is not None and since.tzinfo is None:
-            raise Invalid("since: with its offset from UTC.")
         try:
             soon = timedelta(seconds=within)
         except (OverflowError, ValueError):

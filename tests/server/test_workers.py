@@ -9,12 +9,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from steadylight_server import workers as module
+from steadylight_server.capabilities import Call, capability
+from steadylight_server.capabilities.models import Capability, FunctionBinding, State
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import Intent, IntentStore
+from steadylight_server.operations.journeys import Asker
 from steadylight_server.timeline.models import Action
-from steadylight_server.workers import Activity, sweeping
-from tests.factories import fact
+from steadylight_server.workers import Activity, sweeping, taking_over
+from tests.factories import fact, login, viewer
 from tests.server.conftest import SECRET, Slices
 
 GONE = {"errorCode": 50}  # MaxTimeMSExpired: passes, and no change stream goes on after it by itself
@@ -257,3 +260,37 @@ async def test_many_that_come_and_go_leave_nothing_behind(house: Slices, activit
     assert len(seen) == 20
     assert (activity.followers, activity._followers, activity._pump) == (0, {}, None)
     await until_streams(house, 0)
+
+
+async def test_what_a_crashed_server_was_performing_is_taken_over_also_after_a_fault(house: Slices) -> None:
+    calls: list[Call] = []
+
+    @capability(honours_keys=True)
+    async def view(call: Call) -> dict[str, Any]:
+        calls.append(call)
+        if call.attempt == 1:
+            await asyncio.Event().wait()
+        return {"attempt": call.attempt}
+
+    beside = house.beside()
+    for slices in (house, beside):
+        slices.functions["view"] = view
+        slices.capabilities.declared.declare({"view": Capability("view", FunctionBinding("view"))})
+        slices.stores.performances.lease_seconds = 0.2
+    asker = Asker(uuid4(), [login(uuid4().hex)], "c-1")
+    began = (await house.performing.perform(viewer("web"), asker, "view", {}, "k-1", within=0)).result.performance
+    await until(lambda: calls)
+    await house.performing.close()
+
+    with capture_logs() as logs:
+        async with house.failing("findAndModify", collection="performances", times=2, **OUR_FAULT):
+            async with taking_over(beside.performing, every=0.01):
+                await until(lambda: [log for log in logs if "failed; trying again" in log["event"]])
+                done = (await beside.performing.perform(viewer("app"), asker, "view", {}, "k-1")).result.performance
+
+    assert (done.id, done.state, done.output, done.attempt) == (began.id, State.DONE, {"attempt": 2}, 2)
+    async with house.failing("find", collection="performances", **GONE):
+        with capture_logs() as logs:
+            async with taking_over(beside.performing, every=0.01):
+                await until(lambda: logs)
+    assert "cannot be looked after now" in logs[0]["event"]

@@ -118,6 +118,9 @@ def spawn(
     settings = {
         "diagnosticDataCollectionEnabled": "false",  # 200 MB of metrics that nobody here would read
         "shutdownTimeoutMillisForSignaledShutdown": "0",  # the 15 s for clients to find another member: there is none
+        # What a killed server leaves open holds its locks for one and a half times as long: 90 s by mongod's default.
+        # Longer than any of ours tries (`mongo.TRANSACTION_PATIENCE`).
+        "transactionLifetimeLimitSeconds": "12",
         **parameters,
     }
     command = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(program)]

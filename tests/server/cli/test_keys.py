@@ -19,11 +19,21 @@ def test_keys_are_made_for_a_channel_or_an_admin(web: str, steadylight: Steadyli
 
     assert full["scopes"] == ["actions:write", "customers:read"]
     assert less["scopes"] == ["actions:write"]
-    assert (admin["channel"], admin["scopes"]) == (None, ["channels:register", "customers:read", "identities:link"])
+    assert (admin["channel"], admin["scopes"]) == (
+        None,
+        ["capabilities:report", "channels:register", "customers:read", "identities:link"],
+    )
     assert [key["id"] for key in steadylight.json("key", "list", "web")] == [web, full["id"], less["id"]]
     assert [key["id"] for key in steadylight.json("key", "list", "--admin")] == [admin["id"]]
     assert len(steadylight.json("key", "list")) == 4
     assert all("key" not in key and "hash" not in key for key in steadylight.json("key", "list"))
+
+
+def test_a_channel_s_key_may_have_scopes_of_the_company_s_own(web: str, steadylight: Steadylight) -> None:
+    wanted = ["actions:write", "customers:read", "capabilities:report", "perform:money"]
+    key = steadylight.json("key", "add", "web", *(part for scope in wanted for part in ("--scope", scope)))
+
+    assert key["scopes"] == sorted(wanted)
 
 
 def test_a_rotated_key_ends_after_the_overlap_and_hands_on_its_scopes(web: str, steadylight: Steadylight) -> None:
@@ -56,7 +66,8 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
     table = steadylight("key", "list").stdout
 
     assert said.startswith("Key ")
-    assert "of an admin, for channels:register, customers:read, identities:link. Shown once:\n\n    sl_" in said
+    scopes = "capabilities:report, channels:register, customers:read, identities:link"
+    assert f"of an admin, for {scopes}. Shown once:\n\n    sl_" in said
     assert f"{web}   web       good    actions:write, customers:read" in table
     assert "(admin)" in table
     assert steadylight("key", "revoke", web).stdout.startswith(f"Key {web} is revoked, on every server.")
@@ -68,7 +79,9 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
         (("add",), 2, "Name a channel, or say --admin."),
         (("add", "web", "--admin"), 2, "Name a channel, or say --admin."),
         (("add", "web", "--scope", "channels:register"), 2, "a channel's key can have actions:write"),
-        (("add", "--admin", "--scope", "actions:write"), 2, "an admin's key can have channels:register"),
+        (("add", "--admin", "--scope", "actions:write"), 2, "an admin's key can have capabilities:report"),
+        (("add", "web", "--scope", "perform:Money"), 2, "customers:read, perform:NAME only"),
+        (("add", "--admin", "--scope", "perform:money"), 2, "an admin's key can have"),
         (("rotate", "web", "--overlap", "soon"), 2, "is no length of time"),
         (("add", "shop"), 1, "There is no channel called shop."),
         (("rotate", "shop"), 1, "There is no channel called shop."),

@@ -1,6 +1,8 @@
 """What all stories share: one Steadylight server on a database of its own, and the way its channel apps are started."""
 
+import base64
 import json
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,8 @@ class House:
     admin: Client
     identity: str
     origin: str
+    #: What calls of the bank's old system are signed with.
+    secret: str
     #: By file.
     running: dict[str, App] = field(default_factory=dict)
     environments: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -79,14 +83,16 @@ def opened(on: Stage) -> Iterator[House]:
         "kind": "customer-number",
     }
     data = on.folder / "data"
+    secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
     url = on.start(
         "server",
         *(*STEADYLIGHT, "serve", "--port", "0", "--data", data),
         STEADYLIGHT_ISSUERS=json.dumps([issuer]),
         STEADYLIGHT_ALLOWED_ORIGINS=json.dumps([origin]),
+        STEADYLIGHT_WEBHOOK_SECRETS=json.dumps({"core-banking": [secret]}),
     ).url()
     made = json.loads(on.run("key add", *STEADYLIGHT, "key", "add", "--admin", "--json", "--data", data))
     say("Server", f"{url}/graphql, on a database of its own in a temporary directory")
     provider.url()
     with Client(url, made["key"], options=Options(spool=None)) as admin:
-        yield House(on, url, admin, identity, origin)
+        yield House(on, url, admin, identity, origin, secret)

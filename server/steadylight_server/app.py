@@ -31,6 +31,7 @@ from steadylight_server.capabilities.implementations import Implementations
 from steadylight_server.capabilities.models import Function
 from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.capabilities.store import PerformanceStore
+from steadylight_server.capabilities.webhook import Webhooks
 from steadylight_server.context.service import ContextService
 from steadylight_server.core import logs, metrics
 from steadylight_server.core.audit import Audit, AuditStore
@@ -46,6 +47,8 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.identity.store import IdentityStore
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import IntentStore
+from steadylight_server.insights.service import Insights
+from steadylight_server.insights.store import GapStore
 from steadylight_server.journeys.answers import AnswerStore
 from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.service import JourneyService
@@ -82,6 +85,7 @@ class Stores:
     journeys: JourneyStore
     answers: AnswerStore
     performances: PerformanceStore
+    gaps: GapStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -101,6 +105,7 @@ class Stores:
             JourneyStore(database),
             AnswerStore(database),
             PerformanceStore(database, lease_seconds=settings.performance_lease),
+            GapStore(database),
         )
 
     def all(self) -> Sequence[Store]:
@@ -146,18 +151,24 @@ async def open_services(
         audit = Audit(stores.audit)
         access = AccessService(stores.access, audit)
         http = Http()
+        signed_with = {
+            name: [secret.get_secret_value() for secret in secrets]
+            for name, secrets in settings.webhook_secrets.items()
+        }
+        webhooks = Webhooks(http, signed_with, http_hosts=settings.webhook_http_hosts)
         gate = Gate(stores.access, Tokens(settings.issuers, http))
         rates = Rates(stores.counters, credential=settings.rate_per_credential, customer=settings.rate_per_customer)
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
         journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
-        ingest = Ingest(database, stores.intents, identity, timeline, journeys, token_secret=secret)
+        declared = Capabilities(Implementations(functions=functions, webhooks=webhooks))
+        insights = Insights(stores.gaps, identity, timeline, access, lambda: declared.declared)
+        ingest = Ingest(database, stores.intents, identity, timeline, journeys, insights, token_secret=secret)
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
         errands = JourneyOperations(database, journeys, ingest)
-        declared = Capabilities(Implementations(functions=functions))
         capabilities = CapabilityService(stores.performances, declared)
         performing = CapabilityOperations(database, capabilities, identity, timeline, ingest)
         progress = PerformanceProgress(capabilities)
@@ -183,6 +194,7 @@ async def open_services(
                     errands,
                     capabilities,
                     performing,
+                    insights,
                     ingest,
                     activity,
                     progress,
@@ -193,6 +205,7 @@ async def open_services(
                 await activity.close()
                 await progress.close()
                 await rates.close()
+                await webhooks.close()
                 await http.close()
 
 

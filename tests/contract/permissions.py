@@ -52,6 +52,9 @@ Query.capabilities                     U YFYYYY YY YYYY RR YR UUU
 Query.capabilities(input:)             U YFYYYY YY YYYY RR YR UUU
 Query.performance                      U YFYYYN YN FFYY YY YY UUU
 Query.performance(id:)                 U YFYYYN YN FFYY YY YY UUU
+Query.parity                           U FFFFFF FF YYYY YY YY UUU
+Query.parity(since:)                   U FFFFFF FF YYYY YY YY UUU
+Query.parity(within:)                  U FFFFFF FF YYYY YY YY UUU
 
 Mutation.recordActions                 U YYFYYS FF FFFF FF FF UUU
 Mutation.recordActions(input:)         U YYFYYS FF FFFF FF FF UUU
@@ -473,6 +476,31 @@ CompletePerformancePayload.performance U FFFFFF FF FFFF YY FY UUU
 
 PerformanceFailureInput.code           U FFFFFF FF FFFF YY FY UUU
 PerformanceFailureInput.message        U FFFFFF FF FFFF YY FY UUU
+
+ParityReport.capabilities              U FFFFFF FF YYYY YY YY UUU
+ParityReport.gaps                      U FFFFFF FF YYYY YY YY UUU
+ParityReport.since                     U FFFFFF FF YYYY YY YY UUU
+ParityReport.within                    U FFFFFF FF YYYY YY YY UUU
+ParityReport.isComplete                U FFFFFF FF YYYY YY YY UUU
+
+ParityRow.capability                   U FFFFFF FF YYYY YY YY UUU
+ParityRow.label                        U FFFFFF FF YYYY YY YY UUU
+ParityRow.cells                        U FFFFFF FF YYYY YY YY UUU
+
+ParityCell.channel                     U FFFFFF FF YYYY YY YY UUU
+ParityCell.parity                      U FFFFFF FF YYYY YY YY UUU
+ParityCell.reason                      U FFFFFF FF YYYY YY YY UUU
+
+GapMet.capability                      U FFFFFF FF YYYY YY YY UUU
+GapMet.channel                         U FFFFFF FF YYYY YY YY UUU
+GapMet.why                             U FFFFFF FF YYYY YY YY UUU
+GapMet.times                           U FFFFFF FF YYYY YY YY UUU
+GapMet.customers                       U FFFFFF FF YYYY YY YY UUU
+GapMet.changed                         U FFFFFF FF YYYY YY YY UUU
+GapMet.changes                         U FFFFFF FF YYYY YY YY UUU
+
+ChannelChange.channel                  U FFFFFF FF YYYY YY YY UUU
+ChannelChange.times                    U FFFFFF FF YYYY YY YY UUU
 """
 
 

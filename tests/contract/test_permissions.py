@@ -43,6 +43,8 @@ BESIDES = {"audit", "audit_head", "rates"}
 RECORD = "mutation ($input: RecordActionsInput!) { recordActions(input: $input) { token verdicts } }"
 BLUEPRINT = """
 version: 1
+channels:
+  sms: {kind: AUTOMATED_AGENT}
 journeys:
   move:
     label: Moving house
@@ -60,6 +62,7 @@ capabilities:
     implementation: {function: view}
     reversible: true
     reversed_by: statement.hide
+    channels: {sms: {not_feasible: A message is too short for it.}}
   statement.hide: {implementation: {function: view}, scopes: ["perform:never"]}
   statement.order: {implementation: {function: order}}
 """
@@ -208,6 +211,7 @@ class Scene:
             self.record(self.desk, action(login(person.name), person.number))
         self.spare = iter(self._strangers(400))
         self._conflict()
+        self._gap()
         self.http = httpx.Client(timeout=20, verify=False)
         self.askers = self._askers()
         self._threads = ThreadPoolExecutor(8)
@@ -226,6 +230,13 @@ class Scene:
         found = self.server.database.links.find_one({"refusal": {"$exists": True}})
         assert found is not None
         self.refused = f"lnk_{found['_id'].hex}"
+
+    def _gap(self) -> None:
+        """A stranger does not get a statement in one channel, and goes to another."""
+        stranger = login(f"stranger-{uuid4().hex}")
+        gap = {"capability": "statement.view", "why": "NOT_FEASIBLE"}
+        self.record(self.key, action(stranger, type="capability.refused", properties=gap))
+        self.record(self.desk, action(stranger))
 
     def each(self, names: Iterable[str], ask: Callable[[str], str]) -> dict[str, str]:
         """What `ask` says of each name, asked at once."""
@@ -387,6 +398,8 @@ def documents(scene: Scene) -> Documents:
         "SetJourneyStatusInput.status": lambda: "WAITING",
         "SetJourneyStatusInput.outcome": lambda: "later",
         "Query.performance(id:)": lambda: first.performance,
+        "Query.parity(since:)": lambda: "2026-11-01T00:00:00Z",
+        "Query.parity(within:)": lambda: 600.0,
         "Subscription.performance(id:)": lambda: first.performance,
         "CapabilitiesInput.identifiers": lambda: [login(FIRST)],
         "CapabilitiesInput.contact": lambda: f"visit-{FIRST}",

@@ -29,7 +29,7 @@ def table(file: str, head: str) -> list[list[str]]:
 
 def written(default: Any) -> str:
     """A default as the tables write it."""
-    if default in (None, ()):
+    if default in (None, (), {}):
         return "none"
     return f"{default:.15g}" if isinstance(default, float) else str(default)
 

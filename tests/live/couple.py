@@ -37,6 +37,7 @@ SCHEMA: GraphQLSchema = build_schema((Path(__file__).parents[2] / "schema/schema
 # A customer is refused these: a document that has one is refused as a whole.
 FORBIDDEN = {
     "Query.customers",
+    "Query.parity",
     "Query.contextDocument",
     "RecordActionsPayload.contextDocument",
     "Query.channels",

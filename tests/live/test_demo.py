@@ -89,7 +89,7 @@ def played() -> Iterator[Played]:
 @pytest.mark.timeout(300)
 def test_all_stories_come_out_and_nothing_is_left(played: Played) -> None:
     assert played.status == 0, played.printed
-    assert len(re.findall(r"^\d\. ", played.printed, re.MULTILINE)) == 5
+    assert len(re.findall(r"^\d\. ", played.printed, re.MULTILINE)) == 6
     assert left_running(played.folder) == []
     assert list(played.folder.iterdir()) == []
 
@@ -165,6 +165,20 @@ def test_an_order_goes_from_chat_to_sms_and_nothing_is_asked_twice(played: Playe
 
 
 @pytest.mark.timeout(300)
+def test_four_channels_show_one_statement_and_a_gap_has_its_reason(played: Played) -> None:
+    told = played.story(6)
+    first, second = played.screens(6)
+
+    assert "App      balance 1550.00 EUR, 3 bookings" in told
+    assert "Your balance is 1550.00 euros. We have sent you the statement." in told
+    assert re.search(r"SMS +“Your statement of 2026-10: https://bank.example/s/\w+”", told)
+    assert first[-2:] == ["Balance 1550.00 EUR", "Opened before, in bank-web."]
+    assert second[-1] == "Plan changed from free to plus."
+    assert "The terms of a plan must be seen before it is changed." in told
+    assert "The same in bank-app, bank-branch, bank-web, bank-ivr: DONE." in told
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("number", "status", "story", "app"),
     [(signal.SIGINT, 130, "interest", "ivr"), (signal.SIGTERM, 143, "deposit", "server")],
@@ -193,7 +207,7 @@ def test_the_help_lists_the_stories_and_no_other_is_played(folder: Path) -> None
     printed, said = helped.communicate(timeout=60)[0], refused.communicate(timeout=60)[0]
 
     assert re.findall(r"^  ([\w-]+) +[A-Z]", printed, re.MULTILINE) == [
-        *("interest", "roaming", "deposit", "own-page", "broadband")
+        *("interest", "roaming", "deposit", "own-page", "broadband", "statement")
     ]
     assert (helped.returncode, refused.returncode) == (0, 2)
     assert "there is no story 'no-such'" in said

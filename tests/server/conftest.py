@@ -32,6 +32,7 @@ from steadylight_server.core.http import Http
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
@@ -75,21 +76,24 @@ class Slices:
             self.timeline,
             clock=clock,
         )
+        #: What implements capabilities, by name.
+        self.functions: dict[str, Function] = {}
+        self.declared = Capabilities(Implementations(functions=self.functions))
+        self.insights = Insights(
+            self.stores.gaps, self.identity, self.timeline, self.access, lambda: self.declared.declared, clock=clock
+        )
         self.ingest = Ingest(
             database,
             self.stores.intents,
             self.identity,
             self.timeline,
             self.journeys,
+            self.insights,
             token_secret=SECRET,
             clock=clock,
         )
         self.errands = JourneyOperations(database, self.journeys, self.ingest)
-        #: What implements capabilities, by name.
-        self.functions: dict[str, Function] = {}
-        self.capabilities = CapabilityService(
-            self.stores.performances, Capabilities(Implementations(functions=self.functions)), clock=clock
-        )
+        self.capabilities = CapabilityService(self.stores.performances, self.declared, clock=clock)
         self.performing = CapabilityOperations(
             database, self.capabilities, self.identity, self.timeline, self.ingest, clock=clock
         )

@@ -8,6 +8,7 @@ import strawberry
 from steadylight_server.access.models import ChannelKind, Role
 from steadylight_server.capabilities.models import State as PerformanceState
 from steadylight_server.capabilities.models import Why as WithheldWhy
+from steadylight_server.capabilities.parity import Parity as CapabilityParity
 from steadylight_server.context.models import BriefForm
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Reason, Refusal
@@ -206,6 +207,17 @@ _shown(
         WithheldWhy.UNAVAILABLE: "What does it cannot be reached now.",
     },
 )
+_shown(
+    CapabilityParity,
+    "CapabilityParity",
+    "What a channel makes of a capability.",
+    {
+        CapabilityParity.AVAILABLE: "It is offered whole.",
+        CapabilityParity.LIMITED: "It is offered, but not all of it is there.",
+        CapabilityParity.NOT_FEASIBLE: "It cannot be performed there.",
+        CapabilityParity.UNDECLARED: "It is offered, since the blueprint says nothing of this channel.",
+    },
+)
 
 __all__ = [
     "Actor",
@@ -214,6 +226,7 @@ __all__ = [
     "AnswerUse",
     "Assurance",
     "BriefForm",
+    "CapabilityParity",
     "ChannelKind",
     "JourneyCategory",
     "JourneyStatus",

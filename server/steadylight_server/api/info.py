@@ -16,6 +16,7 @@ from steadylight_server.core.errors import Invalid, Unauthenticated
 from steadylight_server.core.rates import Rate, Rates
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
@@ -43,6 +44,7 @@ class Services:
     errands: JourneyOperations
     capabilities: CapabilityService
     performing: CapabilityOperations
+    insights: Insights
     ingest: Ingest
     activity: Activity
     progress: PerformanceProgress

@@ -143,7 +143,12 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("CompletePerformancePayload", "performance"),
     ],
     READ_BY_STAFF: [
-        *_fields("Query", "customers"),
+        *_fields("Query", "customers parity"),
+        *_fields("ParityReport", "capabilities gaps since within isComplete"),
+        *_fields("ParityRow", "capability label cells"),
+        *_fields("ParityCell", "channel parity reason"),
+        *_fields("GapMet", "capability channel why times customers changed changes"),
+        *_fields("ChannelChange", "channel times"),
         *_fields("Customer", "links"),
         *_fields("Link", "id reason status refusal assurance at actionId by why"),
         *_fields("Link", "retiredAt retiredBy retiredWhy identifiers customers"),

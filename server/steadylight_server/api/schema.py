@@ -21,13 +21,14 @@ from steadylight_server.api.errors import Schema
 from steadylight_server.api.identities import IdentityMutations, IdentityQueries
 from steadylight_server.api.journeys import Journey, JourneyMutations
 from steadylight_server.api.limits import Limits
+from steadylight_server.api.parity import ParityQueries
 from steadylight_server.api.permissions import PERMISSIONS
 from steadylight_server.api.recording import ActionMutations
 from steadylight_server.api.scalars import SCALARS
 
 
 @strawberry.type(description="What can be read.")
-class Query(CustomerQueries, ContextQueries, CapabilityQueries, IdentityQueries, ChannelQueries):
+class Query(CustomerQueries, ContextQueries, CapabilityQueries, ParityQueries, IdentityQueries, ChannelQueries):
     pass
 
 

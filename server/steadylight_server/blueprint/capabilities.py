@@ -17,7 +17,6 @@ from steadylight_server.core.document import Misplaced
 from steadylight_server.ingest.models import AssuranceName
 
 LONGEST_TIMEOUT = timedelta(hours=1)
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def _timeout(text: str) -> str:
@@ -34,14 +33,15 @@ def _schema(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _url(text: str) -> str:
-    """Raises ValueError for what anybody on the way could read, or what carries a password."""
+    """Raises ValueError for what is no address, or carries a password. To which hosts plain http may go, each server's
+    settings say.
+    """
     try:
         where = urlsplit(text)
-        is_safe = where.scheme == "https" or (where.scheme == "http" and where.hostname in _LOOPBACK)
-        if not is_safe or not where.hostname or where.port == 0:
+        if where.scheme not in ("https", "http") or not where.hostname or where.port == 0:
             raise ValueError
     except ValueError:
-        raise ValueError(f"{text!r} is no https address; plain http only on this machine") from None
+        raise ValueError(f"{text!r} is no https address") from None
     if where.username is not None or where.password is not None or where.fragment:
         raise ValueError("an address without user, password or fragment. Secrets are no part of a blueprint")
     return text
@@ -97,10 +97,13 @@ Bound = Annotated[DeclaredGap | None, BeforeValidator(_gap), _OrAvailable()]
 class DeclaredWebhook(Closed):
     """A server of the company's that does it when it is called over HTTP."""
 
-    url: Url = Field(description="Where it is called, by https.")
+    url: Url = Field(
+        description="Where it is called, by https. Plain http only on the server's own machine, and at hosts in its "
+        "STEADYLIGHT_WEBHOOK_HTTP_HOSTS."
+    )
     secret: SecretName = Field(
-        description="The name of the secret that calls are signed with; never the secret itself. `core-bank` is read "
-        "from the variable STEADYLIGHT_SECRET_CORE_BANK of each server."
+        description="The name of the secret that calls are signed with; never the secret itself: that is in each "
+        "server's STEADYLIGHT_WEBHOOK_SECRETS."
     )
 
 

@@ -17,6 +17,7 @@ from steadylight_server.cli import (
     journeys,
     keys,
     links,
+    parity,
     rebuild,
     replay,
     serve,
@@ -62,3 +63,4 @@ program.add_typer(links.admin, name="admin")
 program.add_typer(links.agent, name="agent")
 program.add_typer(links.session, name="session")
 program.add_typer(audit.group, name="audit")
+program.add_typer(parity.group, name="parity")

@@ -1,18 +1,19 @@
 """The database that the settings name, opened for a command that works beside the servers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from steadylight_server.cli.output import Failure
 from steadylight_server.core.config import Settings
-from steadylight_server.core.errors import Unavailable
+from steadylight_server.core.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from steadylight_server.access.service import AccessService
     from steadylight_server.api.info import Services
     from steadylight_server.app import Stores
     from steadylight_server.blueprint.service import BlueprintService
+    from steadylight_server.capabilities.models import Capability
     from steadylight_server.core.mongo import Database
 
 
@@ -72,6 +73,20 @@ async def blueprints(settings: Settings) -> "AsyncIterator[BlueprintService]":
             audit = Audit(stores.audit)
             access = AccessService(stores.access, audit)
             yield BlueprintService(stores.blueprints, access, audit, has_identifiers=has_identifiers)
+
+
+async def declared(stores: "Stores") -> "Mapping[str, Capability]":
+    """The capabilities of the blueprint in force, by name; what implements them is not looked for. Raises Failure."""
+    from steadylight_server.blueprint.document import read
+
+    number = await stores.blueprints.latest_number()
+    version = await stores.blueprints.version(number) if number else None
+    if version is None:
+        return {}
+    try:
+        return read(version.text).capabilities_declared(number)
+    except Invalid as error:
+        raise Failure(f"The blueprint in force cannot be read by this release.\n{error.message}") from None
 
 
 @asynccontextmanager

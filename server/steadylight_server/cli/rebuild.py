@@ -17,7 +17,8 @@ def add_to(program: typer.Typer) -> None:
         "rebuild",
         epilog="Example: steadylight rebuild --data /var/lib/steadylight",
         help="Make everything that is derived from actions anew: contacts, traits, the types that were seen, answers, "
-        "and the journeys that the blueprint in force threads. Servers can go on recording meanwhile.",
+        "gaps that were met, and the journeys that the blueprint in force threads. Servers can go on recording "
+        "meanwhile.",
     )(rebuild)
 
 
@@ -47,6 +48,6 @@ async def _rebuilt(chosen: Settings, uri: str, *, quiet: bool) -> tuple[int, flo
             actions = await rebuild(
                 database,
                 lambda done: at(done, f"{done:,} actions"),
-                others=[stores.threads.beside, stores.answers.beside],
+                others=[stores.threads.beside, stores.answers.beside, stores.gaps.beside],
             )
         return actions, time.monotonic() - began

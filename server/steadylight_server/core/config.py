@@ -4,10 +4,15 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from steadylight_server.core.signatures import key
+
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+
+# A signature for each is sent with every call.
+_MOST_SECRETS = 5
 
 
 class Issuer(BaseModel):
@@ -67,6 +72,16 @@ def _one_each(given: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
     return given
 
 
+def _secrets(given: dict[str, tuple[SecretStr, ...]]) -> dict[str, tuple[SecretStr, ...]]:
+    """Raises ValueError for what signs nothing: else the first call would find out. The message holds no secret."""
+    for name, secrets in given.items():
+        if not 1 <= len(secrets) <= _MOST_SECRETS:
+            raise ValueError(f"{name}: give 1 to {_MOST_SECRETS} secrets; several while one takes another's place")
+        for secret in secrets:
+            key(secret.get_secret_value())
+    return given
+
+
 def _rate(text: str) -> str:
     """Raises ValueError for what is no rate."""
     # Not at the top: it takes half a second to import, which `--help` need not wait for.
@@ -104,6 +119,12 @@ class Settings(BaseSettings):
     )
     issuers: Annotated[tuple[Issuer, ...], AfterValidator(_one_each)] = Field(
         (), description="Whose tokens of customers and employees are taken."
+    )
+    webhook_secrets: Annotated[dict[str, tuple[SecretStr, ...]], AfterValidator(_secrets)] = Field(
+        {}, description="What calls of webhooks are signed with, by the names that the blueprint gives."
+    )
+    webhook_http_hosts: tuple[str, ...] = Field(
+        (), description="Hosts whose webhooks may be called over plain http, beside this machine."
     )
     rate_per_credential: Annotated[str, AfterValidator(_rate)] = Field(
         "20000/10 seconds", description="How often one credential may ask, over all servers; or `unlimited`."

@@ -43,6 +43,21 @@ _rates = Counter("steadylight_rate_limited", "Requests refused for their rate.",
 _subscriptions = Gauge(
     "steadylight_subscriptions", "Operations open on WebSockets.", registry=_registry, multiprocess_mode="livesum"
 )
+_calls = Counter("steadylight_webhook_calls", "Calls of webhooks.", ["webhook", "outcome"], registry=_registry)
+_call_seconds = Histogram(
+    "steadylight_webhook_seconds",
+    "Time that a call of a webhook took, its repetitions included.",
+    ["webhook"],
+    buckets=_BUCKETS,
+    registry=_registry,
+)
+_circuits = Gauge(
+    "steadylight_circuit_open",
+    "Server processes whose circuit to a webhook is not closed.",
+    ["webhook"],
+    registry=_registry,
+    multiprocess_mode="livesum",
+)
 _pool = Gauge(
     "steadylight_database_connections",
     "Connections to the database.",
@@ -82,6 +97,17 @@ def subscription_open() -> Iterator[None]:
     """Shows one more subscription for as long as it is open, however it ends."""
     with _subscriptions.track_inprogress():
         yield
+
+
+def webhook_called(webhook: str, outcome: str, seconds: float) -> None:
+    """Counts one call; both are of the few names that settings and `core/webhook` give."""
+    _calls.labels(webhook, outcome).inc()
+    _call_seconds.labels(webhook).observe(seconds)
+
+
+def circuit_changed(webhook: str, *, is_open: bool) -> None:
+    """Shows whether this process asks the webhook; one that is tried with a probe counts as open still."""
+    _circuits.labels(webhook).set(is_open)
 
 
 def pool_changed(state: str, by: int) -> None:

@@ -4,7 +4,7 @@
 2. may they the key's scope; assurance is capped by what the channel may assert
 3. who      identifiers to profiles, in bulk; what nobody known did to its persona (ingest/personas.py)
 4. append   insert on the action id; a repetition is a DUPLICATE, another content under the same id a CONFLICT
-5. project  contacts, types, traits, threads, links; order-free and repeatable
+5. project  contacts, types, traits, threads, links, gaps; order-free and repeatable
 6. answer   a verdict for each, and a token
 
 An intent is written before step 4 and deleted after step 5; `finish_old` takes over those that a crash left behind.
@@ -31,6 +31,7 @@ from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
 from steadylight_server.ingest.personas import Personas
 from steadylight_server.ingest.store import Intent, IntentStore
+from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.timeline.models import IMPORTED, Action, Outcome, Subject
 from steadylight_server.timeline.service import TimelineService
@@ -63,6 +64,7 @@ class Ingest:
         identity: IdentityService,
         timeline: TimelineService,
         journeys: JourneyService,
+        insights: Insights,
         *,
         token_secret: bytes,
         clock: Clock = now,
@@ -72,6 +74,7 @@ class Ingest:
         self._identity = identity
         self._timeline = timeline
         self._journeys = journeys
+        self._insights = insights
         self._personas = Personas(identity, timeline)
         self._token_secret = token_secret
         self._clock = clock
@@ -189,6 +192,7 @@ class Ingest:
         await self._identity.prove([one for action in actions for one in self._evidence(action)])
         await self._personas.join(actions)
         await self._journeys.project(actions)  # which asks who is one customer
+        await self._insights.project(actions)
         return fresh
 
     def _evidence(self, action: Action) -> Sequence[Evidence]:

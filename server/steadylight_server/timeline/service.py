@@ -82,6 +82,12 @@ class TimelineService:
             latest = contacts(await self._contacts.latest(profile_ids, _MOST_PIECES), MOST_CONTACTS)
         return Recent(actions, latest, traits.traits(found.pop(self._traits.name)), found)
 
+    async def elsewhere(
+        self, profile_ids: Sequence[UUID], channels: Collection[str], since: datetime, until: datetime, limit: int
+    ) -> list[Action]:
+        """What these profiles did in any of these channels, the oldest first; `until` is exclusive."""
+        return await self._actions.elsewhere(profile_ids, channels, since, until, limit)
+
     async def open_contact(
         self, profile_ids: Sequence[UUID], channel: str, key: str, *, at: datetime
     ) -> Contact | None:

@@ -11,8 +11,9 @@ subset of channel, type and subject, the text that a query for that subset looks
 neighbouring keys. Eight keys in one index cost less to write than eight indexes, and no combination scans.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from itertools import product
 from struct import Struct
 from typing import Any
@@ -92,6 +93,19 @@ class ActionStore(Store):
         query, sort = page_query(profile_ids, wanted, order, window)
         found = await self._actions.find(query, without=_INDEXED, sort=sort, limit=window.limit + 1)
         return Page.of([restored(one) for one in found], window)
+
+    async def elsewhere(
+        self, profile_ids: Sequence[UUID], channels: Collection[str], since: datetime, until: datetime, limit: int
+    ) -> list[Action]:
+        """What these profiles did in any of these channels, the oldest first; `until` is exclusive."""
+        low, high = (Position(at, 0, _FIRST).packed() for at in (since, until))
+        query: Document = {
+            "profile_id": {"$in": list(profile_ids)},
+            "facets": {"$in": [facet(channel, None, None) for channel in channels]},
+            "order": {"$gte": low, "$lt": high},
+        }
+        found = await self._actions.find(query, without=_INDEXED, sort=[("order", 1)], limit=limit)
+        return [restored(one) for one in found]
 
     async def recent(
         self, profile_ids: Sequence[UUID], limit: int, beside: Mapping[str, Sequence[Mapping[str, Any]]]

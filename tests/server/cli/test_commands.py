@@ -27,6 +27,7 @@ def test_these_are_the_commands() -> None:
         "rebuild",
         "journeys",
         "doctor",
+        "parity check",
         "channel add",
         "channel list",
         "key add",
@@ -47,7 +48,7 @@ def test_these_are_the_commands() -> None:
     }
 
 
-@pytest.mark.parametrize("leaf", leaves(TREE), ids=" ".join)
+@pytest.mark.parametrize("leaf", [*leaves(TREE), ("parity",)], ids=" ".join)
 def test_each_explains_itself_with_an_example(leaf: tuple[str, ...], steadylight: Steadylight) -> None:
     said = steadylight(*leaf, "--help").stdout
 

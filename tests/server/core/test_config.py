@@ -75,6 +75,9 @@ ISSUER = {"issuer": "https://id.example", "role": "CUSTOMER", "audiences": {"sho
         ({"allowed_origins": ["https://shop.example/"]}, "without a path"),
         ({"allowed_origins": ["shop.example"]}, "is no origin"),
         ({"rate_per_credential": "often"}, "is no rate"),
+        ({"webhook_secrets": {"core-banking": ["plain"]}}, "a secret is whsec_ and bytes in base64"),
+        ({"webhook_secrets": {"core-banking": ["whsec_c2hvcnQ="]}}, "a secret has 24 to 64 bytes"),
+        ({"webhook_secrets": {"core-banking": []}}, "core-banking: give 1 to 5 secrets"),
     ],
 )
 def test_what_would_only_show_later_is_refused_at_the_start(wrong: dict[str, object], said: str) -> None:
@@ -86,3 +89,12 @@ def test_an_issuers_keys_may_be_on_this_machine() -> None:
     (issuer,) = Settings(issuers=({**ISSUER, "jwks_url": "http://127.0.0.1:9/keys"},)).issuers
 
     assert (issuer.algorithms, issuer.subject_claim, issuer.kind) == (("RS256",), "sub", "login")
+
+
+def test_secrets_of_webhooks_are_not_shown() -> None:
+    secret = "whsec_" + "A" * 32
+
+    settings = Settings(webhook_secrets={"core-banking": (secret,)})
+
+    assert secret not in repr(settings) + str(settings.model_dump())
+    assert settings.webhook_secrets["core-banking"][0].get_secret_value() == secret

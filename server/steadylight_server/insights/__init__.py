@@ -1,0 +1,1 @@
+"""Measures: what customers go through, made of what is on their timelines."""

@@ -46,6 +46,9 @@ from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.journeys.store import JourneyStore
 from steadylight_server.journeys.threads import ThreadStore
+from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.service import KnowledgeService
+from steadylight_server.knowledge.store import ArticleStore
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.contacts import ContactStore
@@ -75,6 +78,7 @@ class Stores:
     blueprints: BlueprintStore
     journeys: JourneyStore
     answers: AnswerStore
+    articles: ArticleStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -93,6 +97,7 @@ class Stores:
             BlueprintStore(database),
             JourneyStore(database),
             AnswerStore(database),
+            ArticleStore(database),
         )
 
     def all(self) -> Sequence[Store]:
@@ -141,6 +146,8 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
+        knowledge = KnowledgeService(stores.articles)
+        editing = Editing(stores.articles, audit)
         journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
         ingest = Ingest(database, stores.intents, identity, timeline, journeys, token_secret=secret)
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
@@ -162,6 +169,8 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
                     rates,
                     identity,
                     timeline,
+                    knowledge,
+                    editing,
                     journeys,
                     context,
                     operations,

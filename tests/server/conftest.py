@@ -29,6 +29,8 @@ from steadylight_server.core.mongo import Database
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
 from tests.conftest import settings_for
@@ -62,6 +64,8 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
+        self.knowledge = KnowledgeService(self.stores.articles)
+        self.editing = Editing(self.stores.articles, self.audit, clock=clock)
         self.journeys = JourneyService(
             self.stores.journeys,
             self.stores.answers,

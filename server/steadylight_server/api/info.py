@@ -16,6 +16,8 @@ from steadylight_server.core.rates import Rate, Rates
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
 from steadylight_server.timeline.service import TimelineService
@@ -35,6 +37,8 @@ class Services:
     rates: Rates
     identity: IdentityService
     timeline: TimelineService
+    knowledge: KnowledgeService
+    editing: Editing
     journeys: JourneyService
     context: ContextService
     operations: Operations

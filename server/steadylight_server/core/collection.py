@@ -154,6 +154,11 @@ class Collection:
         with translated():
             await self._of.delete_one(query, session=CURRENT.get())
 
+    async def distinct(self, field: str) -> list[Any]:
+        """The values of a field that has an index, each once, in no order; None for what lacks it."""
+        with translated():
+            return await self._of.distinct(field, session=CURRENT.get())
+
     async def count(self, query: Mapping[str, Any]) -> int:
         """How many match. Scans: for operators and tests, never for a request."""
         with translated():
@@ -187,17 +192,31 @@ class Collection:
     @asynccontextmanager
     async def inserts(self) -> AsyncIterator["Inserts"]:
         """What is inserted from now on. Raises Unavailable where the stream cannot be opened."""
-        pipeline = [{"$match": {"operationType": "insert"}}]
+        async with self._watched(["insert"]) as inserts:
+            yield inserts
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator["Inserts"]:
+        """What is inserted or changed from now on; a changed document is given as it is by the time it is looked up.
+
+        Raises Unavailable where the stream cannot be opened.
+        """
+        async with self._watched(["insert", "update", "replace"], full_document="updateLookup") as changes:
+            yield changes
+
+    @asynccontextmanager
+    async def _watched(self, operations: Sequence[str], **how: Any) -> AsyncIterator["Inserts"]:
+        pipeline = [{"$match": {"operationType": {"$in": operations}}}]
         async with AsyncExitStack() as stack:
-            with translated():  # once the cursor is there, nothing that is inserted later can be missed
-                stream = await stack.enter_async_context(self._of.watch(pipeline, max_await_time_ms=1000))
+            with translated():  # once the cursor is there, nothing that is written later can be missed
+                stream = await stack.enter_async_context(self._of.watch(pipeline, max_await_time_ms=1000, **how))
             inserts = Inserts(stream)
             stack.push_async_callback(inserts.settled)
             yield inserts
 
 
 class Inserts:
-    """A change stream of insertions. It survives a change of primary; `at` is the moment of the latest one given."""
+    """A change stream of documents. It survives a change of primary; `at` is the moment of the latest one given."""
 
     def __init__(self, stream: AsyncIOMotorChangeStream) -> None:
         self._stream = stream
@@ -213,7 +232,7 @@ class Inserts:
             await asyncio.gather(self._asked, return_exceptions=True)
 
     async def next(self) -> Document | None:
-        """The next document inserted; None when there was none for a second. Raises Unavailable."""
+        """The next document; None when there was none for a second. Raises Unavailable."""
         self._asked = asyncio.ensure_future(self._stream.try_next())
         with translated():
             event = await asyncio.shield(self._asked)

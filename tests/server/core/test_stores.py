@@ -66,9 +66,11 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "threads": Kept.PROJECTION,
         "intents": Kept.TRANSIENT,
         "links": Kept.LEDGER,
+        "articles": Kept.LEDGER,
+        "article_versions": Kept.LEDGER,
         "blueprints": Kept.LEDGER,
         "audit": Kept.LEDGER,
         "audit_head": Kept.LEDGER,
         "rates": Kept.TRANSIENT,
     }
-    assert [await store.missing_indexes() for store in stores] == [[]] * 13
+    assert [await store.missing_indexes() for store in stores] == [[]] * 14

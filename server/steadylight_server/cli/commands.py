@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from steadylight import SteadylightError as ClientError
 from steadylight_server.cli import (
+    article_files,
+    articles,
     audit,
     blueprints,
     channels,
@@ -61,4 +63,6 @@ program.add_typer(keys.group, name="key")
 program.add_typer(links.admin, name="admin")
 program.add_typer(links.agent, name="agent")
 program.add_typer(links.session, name="session")
+article_files.add_to(articles.group)
+program.add_typer(articles.group, name="articles")
 program.add_typer(audit.group, name="audit")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from steadylight_server.app import Stores
     from steadylight_server.blueprint.service import BlueprintService
     from steadylight_server.core.mongo import Database
+    from steadylight_server.knowledge.editing import Editing
 
 
 @asynccontextmanager
@@ -72,6 +73,18 @@ async def blueprints(settings: Settings) -> "AsyncIterator[BlueprintService]":
             audit = Audit(stores.audit)
             access = AccessService(stores.access, audit)
             yield BlueprintService(stores.blueprints, access, audit, has_identifiers=has_identifiers)
+
+
+@asynccontextmanager
+async def editing(settings: Settings) -> "AsyncIterator[Editing]":
+    """Articles, in the database of the settings, as `access`."""
+    from steadylight_server.app import database_uri
+    from steadylight_server.core.audit import Audit
+    from steadylight_server.knowledge.editing import Editing
+
+    with database_uri(settings, join=True) as uri:
+        async with opened(settings, uri) as (_, stores):
+            yield Editing(stores.articles, Audit(stores.audit))
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ written down, and so a key: thousands of fragments have few distinct audiences, 
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
@@ -27,6 +28,7 @@ EMPLOYEES = (Role.AGENT, Role.ADMIN)
 # The traits of a customer that say in which sets they are, each a text or several.
 SEGMENT, PRODUCT, REGION = "segment", "product", "region"
 
+_LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _MOST_NAMES = 100
 _MOST_NAME = 100
 
@@ -96,13 +98,13 @@ class Audience:
         for name, given in sets.items():
             if any(not one.strip() or len(one) > _MOST_NAME for one in given) or len(set(given)) > _MOST_NAMES:
                 raise Invalid(f"audience.{name}: at most {_MOST_NAMES}, each with 1 to {_MOST_NAME} characters.")
-        condition = (condition or "").strip()
+        condition = _LINE_ENDS.sub("\n", condition or "").strip()
         if condition:
             try:
                 _compiled(condition)
             except ValueError as error:
                 raise Invalid(f"audience.condition: {error}.") from None
-        kept = {name: frozenset(given) for name, given in sets.items()}
+        kept = {name: frozenset(map(line, given)) for name, given in sets.items()}
         return cls(frozenset(known[role] for role in roles), **kept, condition=condition or None)
 
     @cached_property
@@ -145,6 +147,11 @@ EVERYBODY = Audience()
 def holding(viewpoint: Viewpoint, audiences: Collection[Audience]) -> frozenset[Audience]:
     """Those of the audiences that the viewer is one of; each distinct one is evaluated once."""
     return frozenset(audience for audience in frozenset(audiences) if audience.holds(viewpoint))
+
+
+def line(text: str) -> str:
+    """The text in one line, with single spaces."""
+    return " ".join(text.split())
 
 
 def _is_met(condition: str, viewpoint: Viewpoint) -> bool:

@@ -48,6 +48,15 @@ class Editing:
         """All articles by name, or backwards, published or not, for who may edit: at most `limit`."""
         return await self._store.page(after=after, before=before, backwards=backwards, limit=limit, among=None)
 
+    async def latest(self, article: Article) -> Version:
+        """An article's latest version: its draft, or what it was when it was last published or expired."""
+        return await self.version(article.slug, article.number)
+
+    async def standing(self, slug: str) -> tuple[Article, Version] | None:
+        """An article and its latest version; None where there is none."""
+        article = await self._store.article(slug)
+        return (article, await self.latest(article)) if article is not None else None
+
     async def version(self, slug: str, number: int) -> Version:
         """One version of an article. Raises NotFound."""
         version = await self._store.version(slug, number)
@@ -71,9 +80,9 @@ class Editing:
         Raises Invalid, Conflict.
         """
         before = await self._before(slug, revision)
+        content = content.arranged()
         content.check()
-        latest = await self._latest(before)
-        if latest is not None and before is not None and before.draft is not None and latest.content == content:
+        if before is not None and says(before, await self.latest(before), content, State.DRAFT):
             return before
         return await self._change(before, slug, State.DRAFT, content, reason, by)
 
@@ -86,15 +95,19 @@ class Editing:
         Invalid, Conflict.
         """
         before = await self._before(slug, revision)
-        latest = await self._latest(before)
-        content = content or (latest.content if latest is not None else None)
-        if content is None:
+        latest = await self.latest(before) if before is not None else None
+        drafted = latest.content if latest is not None else None
+        if drafted is None and content is None:
             raise NotFound(NOBODY)
-        content.check()
-        published = before.published if before is not None and before.draft is None else None
-        if before is not None and published is not None and published.content == content:
+        if content is None and before is not None and before.draft is None and before.published is not None:
             return before
-        return await self._change(before, slug, State.PUBLISHED, content, reason, by)
+        given = content or drafted
+        assert given is not None
+        said = given.arranged()
+        said.check()
+        if content is not None and before is not None and says(before, latest, said, State.PUBLISHED):
+            return before
+        return await self._change(before, slug, State.PUBLISHED, said, reason, by)
 
     async def expire(self, slug: str, *, revision: int, reason: str, by: Mapping[str, str]) -> Article:
         """The article, which nobody is shown any more. Again changes nothing. Raises NotFound, Invalid, Conflict."""
@@ -108,17 +121,18 @@ class Editing:
         assert before.published is not None
         return await self._change(before, slug, State.EXPIRED, before.published.content, reason, by)
 
-    async def record(self, slug: str, written: Sequence[Version]) -> tuple[Article, int]:
+    async def record(self, slug: str, written: Sequence[Version], *, by: Mapping[str, str]) -> tuple[Article, int]:
         """The article with versions that were published elsewhere, in their order in time, and how many were new.
 
-        Those that are there already are passed over: again changes nothing. Who calls audits. Raises Invalid for one
+        Those that are there already are passed over: again changes nothing. Raises Invalid for one
         that is earlier than what is there, Conflict where somebody else changes the article meanwhile.
         """
         check_slug(slug)
         article = await self._store.article(slug)
         there = {(one.at, one.reason): one for one in await self._store.versions(slug)} if article is not None else {}
         fresh: list[Version] = []
-        for one in sorted(written, key=lambda one: one.at):
+        for given in sorted(written, key=lambda one: one.at):
+            one = replace(given, article=slug, content=given.content.arranged())
             one.content.check()
             known = there.get((one.at, one.reason))
             if known is not None and known.content == one.content:
@@ -127,7 +141,7 @@ class Editing:
             if known is not None or (latest is not None and one.at < latest):
                 raise Invalid(f"{slug}: there is a version later than that of {one.at:%Y-%m-%d %H:%M}, or another.")
             number = (article.number if article is not None else 0) + len(fresh) + 1
-            fresh.append(replace(one, article=slug, number=number))
+            fresh.append(replace(one, number=number))
         if not fresh:
             if article is None:
                 raise Invalid(f"{slug}: there is nothing to record.")
@@ -141,6 +155,8 @@ class Editing:
             updated_at=last.at,
             published=last if last.state is State.PUBLISHED else None,
         )
+        why = f"{slug}@{fresh[0].number} to {last.number}: published before, elsewhere"
+        await self._audit.note(who=by, deed="article.recorded", why=why)
         await self._store.put(after, fresh)
         return after, len(fresh)
 
@@ -151,9 +167,6 @@ class Editing:
         if (article.revision if article is not None else 0) != revision:
             raise Conflict(CHANGED)
         return article
-
-    async def _latest(self, article: Article | None) -> Version | None:
-        return await self._store.version(article.slug, article.number) if article is not None else None
 
     async def _change(
         self, before: Article | None, slug: str, state: State, content: Content, reason: str, by: Mapping[str, str]
@@ -176,6 +189,13 @@ class Editing:
     def _at(self, before: Article | None) -> datetime:
         """Never before the version before, whatever the clocks of two servers say."""
         return max(self._clock(), before.updated_at) if before is not None else self._clock()
+
+
+def says(article: Article, latest: Version | None, content: Content, state: State) -> bool:
+    """Whether a draft of that content, or its publication, would change nothing. A draft beside it does not count."""
+    if article.published is not None and article.published.content == content:
+        return state is State.PUBLISHED or article.draft is None
+    return state is State.DRAFT and article.draft is not None and latest is not None and latest.content == content
 
 
 def author(by: Mapping[str, str]) -> str:

@@ -6,12 +6,12 @@ locales. What it says is its content, and each change of that, or of its state, 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
 from steadylight_server.core.errors import Invalid
-from steadylight_server.knowledge.audience import EVERYBODY, Audience
+from steadylight_server.knowledge.audience import EVERYBODY, Audience, line
 
 MOST_SLUG = 200
 MOST_TITLE = 300
@@ -23,12 +23,15 @@ MOST_SHORT = 2_000  # of what is spoken or sent as a text message
 MOST_CHARACTERS = 1_000_000  # of a whole article: a document of the database holds 16 MB
 MOST_REASON = 500
 
+MARK = "<!-- fragment"  # the line that begins a fragment in a file
 NOBODY = "There is no such article."
 CHANGED = "Somebody else changed this article meanwhile. Read it again, and look at what they did."
 UNKNOWN = "unknown"  # an author of whom nobody said who it was
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
 _FRAGMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_MARK = re.compile(rf"^{MARK}[ \t]*$", re.MULTILINE)
+_BLANK = re.compile(r"\A(?:[ \t]*\n)+")
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
 
 
@@ -82,6 +85,25 @@ class Content:
         """Those of its fragments, each once."""
         return frozenset(fragment.audience for fragment in self.fragments)
 
+    def arranged(self) -> "Content":
+        """The same in the one order in which it is kept, so that what says the same is equal, however it was written.
+
+        The own locale comes first, the others by name; in each, fragments are in the order of reading, which is that of
+        the own locale, then of what is in others alone. Blank lines around a body go, and what is short is one line.
+        """
+        places = sorted(self.fragments, key=lambda one: (one.locale != self.locale, one.locale))
+        order = {id: place for place, id in enumerate(dict.fromkeys(one.id for one in places))}
+        places.sort(key=lambda one: (one.locale != self.locale, one.locale, order[one.id]))
+        return replace(
+            self,
+            titles={locale: line(title) for locale, title in self.titles.items()},
+            fragments=tuple(map(_tidy, places)),
+            topics=tuple(map(line, self.topics)),
+            capabilities=tuple(map(line, self.capabilities)),
+            journeys=tuple(map(line, self.journeys)),
+            owner=None if self.owner is None else line(self.owner),
+        )
+
     def check(self) -> None:
         """Raises Invalid for what breaks a rule; the message says where."""
         _check_locale(self.locale)
@@ -95,7 +117,7 @@ class Content:
             raise Invalid(f"fragments: 1 to {MOST_FRAGMENTS} of them.")
         seen = set()
         for fragment in self.fragments:
-            _check_fragment(fragment)
+            check_fragment(fragment)
             if (fragment.id, fragment.locale) in seen:
                 raise Invalid(f"fragments: {fragment.id} is there twice in {fragment.locale}.")
             seen.add((fragment.id, fragment.locale))
@@ -103,9 +125,11 @@ class Content:
         _check_names("capabilities", self.capabilities)
         _check_names("journeys", self.journeys)
         _check_names("owner", [] if self.owner is None else [self.owner])
-        told = (text or "" for one in self.fragments for text in (one.heading, one.body, one.spoken, one.sms))
+        told = [text or "" for one in self.fragments for text in (one.heading, one.body, one.spoken, one.sms)]
         if sum(map(len, told)) > MOST_CHARACTERS:
             raise Invalid(f"fragments: at most {MOST_CHARACTERS:,} characters together.")
+        if not all(map(_is_text, [*told, *self.titles.values(), *self.topics, self.owner or ""])):
+            raise Invalid("What an article says is text: no halves of characters, and no zeros.")
 
 
 @dataclass(frozen=True)
@@ -183,22 +207,38 @@ def check_slug(slug: str) -> None:
         )
 
 
+def _tidy(one: Fragment) -> Fragment:
+    body = _BLANK.sub("", one.body.replace("\r\n", "\n").replace("\r", "\n")).rstrip()
+    heading, spoken, sms = (text and line(text) for text in (one.heading, one.spoken, one.sms))
+    return replace(one, body=body, heading=heading, spoken=spoken, sms=sms)
+
+
 def _check_locale(given: str) -> None:
     if locale(given) != given:
         raise Invalid(f"A locale is written {locale(given)!r}, not {given!r}.")
 
 
-def _check_fragment(one: Fragment) -> None:
+def check_fragment(one: Fragment) -> None:
+    """Raises Invalid for a fragment that breaks a rule."""
     if not _FRAGMENT.fullmatch(one.id):
         raise Invalid(f"fragments: {one.id[:50]!r} is no name: up to 100 lower-case letters, digits and hyphens.")
     _check_locale(one.locale)
     if not one.body.strip() or len(one.body) > MOST_BODY:
         raise Invalid(f"fragments: the body of {one.id} has 1 to {MOST_BODY:,} characters.")
+    if _MARK.search(one.body):
+        raise Invalid(f"fragments: a line of {one.id} is `{MARK}`, which divides fragments in a file.")
     if one.heading is not None and not 0 < len(one.heading.strip()) <= MOST_TITLE:
         raise Invalid(f"fragments: the heading of {one.id} has 1 to {MOST_TITLE} characters.")
     for name, short in (("spoken", one.spoken), ("sms", one.sms)):
         if short is not None and not 0 < len(short.strip()) <= MOST_SHORT:
             raise Invalid(f"fragments: {name} of {one.id} has 1 to {MOST_SHORT:,} characters.")
+
+
+def _is_text(given: str) -> bool:
+    try:
+        return "\0" not in given and bool(given.encode()) is bool(given)
+    except UnicodeEncodeError:
+        return False
 
 
 def _check_names(what: str, names: Sequence[str]) -> None:

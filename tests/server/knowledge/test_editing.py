@@ -192,8 +192,8 @@ def written(day: int, what: Content = FIRST, reason: str = "revised") -> Version
 async def test_a_history_is_recorded_with_its_true_times_once(slices: Slices) -> None:
     past = [written(2, SECOND), written(1)]
 
-    article, new = await slices.editing.record("roaming", past)
-    again = await slices.editing.record("roaming", past)
+    article, new = await slices.editing.record("roaming", past, by=BY)
+    again = await slices.editing.record("roaming", past, by=BY)
 
     assert (article.number, article.updated_at, new) == (2, AT + timedelta(days=2), 2)
     assert again == (article, 0)
@@ -202,15 +202,15 @@ async def test_a_history_is_recorded_with_its_true_times_once(slices: Slices) ->
 
 
 async def test_a_history_goes_on_and_is_not_rewritten(slices: Slices) -> None:
-    await slices.editing.record("roaming", [written(1), written(3)])
+    await slices.editing.record("roaming", [written(1), written(3)], by=BY)
 
     for wrong in (written(2, SECOND, "late"), written(3, SECOND)):
         with pytest.raises(Invalid, match="roaming: "):
-            await slices.editing.record("roaming", [wrong])
+            await slices.editing.record("roaming", [wrong], by=BY)
 
-    assert (await slices.editing.record("roaming", [written(1), written(3), written(4, SECOND)]))[1] == 1
+    assert (await slices.editing.record("roaming", [written(1), written(3), written(4, SECOND)], by=BY))[1] == 1
     with pytest.raises(Invalid, match="nothing to record"):
-        await slices.editing.record("other", [])
+        await slices.editing.record("other", [], by=BY)
 
 
 async def test_what_is_read_is_what_was_written(slices: Slices) -> None:

@@ -47,6 +47,7 @@ from steadylight_server.journeys.service import JourneyService
 from steadylight_server.journeys.store import JourneyStore
 from steadylight_server.journeys.threads import ThreadStore
 from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.search import SearchService
 from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.knowledge.store import ArticleStore
 from steadylight_server.operations.journeys import JourneyOperations
@@ -148,6 +149,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         secret = await access.secret(TOKEN_SECRET)
         knowledge = KnowledgeService(stores.articles)
         editing = Editing(stores.articles, audit)
+        search = SearchService(knowledge)
         journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
         ingest = Ingest(database, stores.intents, identity, timeline, journeys, token_secret=secret)
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
@@ -157,6 +159,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         watch = Watch(stores.blueprints, identity.kinds, journeys.types, gate.forget_channels)
         async with (
             watching(watch),
+            search.following(),
             sweeping(ingest, every=settings.intent_lease / 4),
             catching_up(errands),
             refreshing(gate),
@@ -171,6 +174,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
                     timeline,
                     knowledge,
                     editing,
+                    search,
                     journeys,
                     context,
                     operations,

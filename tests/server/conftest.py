@@ -30,6 +30,7 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.search import SearchService
 from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
@@ -66,6 +67,7 @@ class Slices:
         )
         self.knowledge = KnowledgeService(self.stores.articles)
         self.editing = Editing(self.stores.articles, self.audit, clock=clock)
+        self.search = SearchService(self.knowledge)
         self.journeys = JourneyService(
             self.stores.journeys,
             self.stores.answers,

@@ -17,6 +17,7 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.search import SearchService
 from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
@@ -39,6 +40,7 @@ class Services:
     timeline: TimelineService
     knowledge: KnowledgeService
     editing: Editing
+    search: SearchService
     journeys: JourneyService
     context: ContextService
     operations: Operations

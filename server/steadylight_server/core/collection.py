@@ -236,6 +236,8 @@ class Inserts:
         self._asked = asyncio.ensure_future(self._stream.try_next())
         with translated():
             event = await asyncio.shield(self._asked)
+        if event is None and not self._stream.alive:  # its collection was dropped
+            raise Unavailable("The stream of changes has ended. Read anew.")
         if event is None:
             return None
         self.at = event["clusterTime"]

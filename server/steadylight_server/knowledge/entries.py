@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from sys import intern
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tantivy
 
@@ -24,7 +24,7 @@ _MOST_VIEWS = 100  # sets of audiences for which what was worked out is kept unt
 
 @dataclass(frozen=True)
 class Entry:
-    """A fragment as it is searched: plain texts. `audience` is the key of whom it is for."""
+    """A fragment as it is searched: plain texts. `audience` is the key of whom it is for; `source` is the caller's."""
 
     article: str
     fragment: str
@@ -36,6 +36,7 @@ class Entry:
     version: int = 1
     keywords: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    source: Any = None
 
 
 class Indexed(NamedTuple):

@@ -68,6 +68,11 @@ class Index:
         """Whether anything of the article is there."""
         return article in self._state.numbers
 
+    @property
+    def audiences(self) -> Collection[str]:
+        """The keys of those for whom anything is there."""
+        return self._state.statistics.keys()
+
     def put(self, article: str, entries: Sequence[Entry]) -> None:
         """These are the article's fragments from now on; none takes it out."""
         self.change({article: entries})

@@ -64,7 +64,7 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
-        self.knowledge = KnowledgeService(self.stores.articles)
+        self.knowledge = KnowledgeService(self.stores.articles, self.stores.showings)
         self.editing = Editing(self.stores.articles, self.audit, clock=clock)
         self.journeys = JourneyService(
             self.stores.journeys,
@@ -80,6 +80,7 @@ class Slices:
             self.identity,
             self.timeline,
             self.journeys,
+            self.knowledge,
             token_secret=SECRET,
             clock=clock,
         )

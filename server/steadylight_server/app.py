@@ -49,6 +49,7 @@ from steadylight_server.journeys.threads import ThreadStore
 from steadylight_server.knowledge.editing import Editing
 from steadylight_server.knowledge.search import SearchService
 from steadylight_server.knowledge.service import KnowledgeService
+from steadylight_server.knowledge.showings import ShowingStore
 from steadylight_server.knowledge.store import ArticleStore
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
@@ -80,6 +81,7 @@ class Stores:
     journeys: JourneyStore
     answers: AnswerStore
     articles: ArticleStore
+    showings: ShowingStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -99,6 +101,7 @@ class Stores:
             JourneyStore(database),
             AnswerStore(database),
             ArticleStore(database),
+            ShowingStore(database),
         )
 
     def all(self) -> Sequence[Store]:
@@ -147,11 +150,11 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
-        knowledge = KnowledgeService(stores.articles)
+        knowledge = KnowledgeService(stores.articles, stores.showings)
         editing = Editing(stores.articles, audit)
         search = SearchService(knowledge)
         journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
-        ingest = Ingest(database, stores.intents, identity, timeline, journeys, token_secret=secret)
+        ingest = Ingest(database, stores.intents, identity, timeline, journeys, knowledge, token_secret=secret)
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
         operations = Operations(identity, audit)
         activity = Activity(timeline)

@@ -65,7 +65,7 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
-        self.knowledge = KnowledgeService(self.stores.articles)
+        self.knowledge = KnowledgeService(self.stores.articles, self.stores.showings)
         self.editing = Editing(self.stores.articles, self.audit, clock=clock)
         self.search = SearchService(self.knowledge)
         self.journeys = JourneyService(
@@ -82,6 +82,7 @@ class Slices:
             self.identity,
             self.timeline,
             self.journeys,
+            self.knowledge,
             token_secret=SECRET,
             clock=clock,
         )

@@ -31,7 +31,9 @@ async def until(condition: Callable[[], Any]) -> None:
 def ingest(house: Slices) -> Ingest:
     """To which every intent is old."""
     intents = IntentStore(house.database, lease_seconds=0)
-    return Ingest(house.database, intents, house.identity, house.timeline, house.journeys, token_secret=SECRET)
+    return Ingest(
+        house.database, intents, house.identity, house.timeline, house.journeys, house.knowledge, token_secret=SECRET
+    )
 
 
 async def half_done(house: Slices) -> Action:

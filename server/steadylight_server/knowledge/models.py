@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
 
 from steadylight_server.core.errors import Invalid
+from steadylight_server.core.paging import Position
 from steadylight_server.knowledge.audience import EVERYBODY, Audience, line
 
 MOST_SLUG = 200
@@ -176,6 +179,26 @@ class Shown:
     fragments: tuple[Fragment, ...]
     updated_at: datetime
     content: Content = field(repr=False)
+
+
+class Showing(NamedTuple):
+    """Somebody was shown a version of an article: through what, when, and which of its fragments.
+
+    `position` is the action's place in time. `hash` is of what was shown, as `rendering` was; see `render.hashed`.
+    """
+
+    id: UUID
+    position: Position
+    article: str
+    version: int
+    profile_id: UUID
+    at: datetime
+    channel: str
+    contact: str | None = None
+    fragments: tuple[str, ...] = ()
+    rendering: str | None = None
+    locale: str | None = None
+    hash: str | None = None
 
 
 def locale(text: str) -> str:

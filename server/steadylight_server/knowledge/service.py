@@ -4,12 +4,14 @@ What is not for somebody does not exist for them: an article of which no fragmen
 words as one that was never written.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from steadylight_server.core.errors import NotFound
+from steadylight_server.core.paging import Page, Window
 from steadylight_server.knowledge.audience import Viewpoint, holding
-from steadylight_server.knowledge.models import NOBODY, Article, Shown
+from steadylight_server.knowledge.models import NOBODY, Article, Showing, Shown
+from steadylight_server.knowledge.showings import ShowingStore
 from steadylight_server.knowledge.store import ArticleStore, Changes
 from steadylight_server.knowledge.view import shown, shown_to
 
@@ -20,8 +22,9 @@ _TOGETHER = 100
 class KnowledgeService:
     """The only way to what articles show."""
 
-    def __init__(self, store: ArticleStore) -> None:
+    def __init__(self, store: ArticleStore, showings: ShowingStore) -> None:
         self._store = store
+        self._showings = showings
 
     async def shown_to(self, slug: str, viewpoint: Viewpoint, locale: str | None = None) -> Shown:
         """What of an article is for a viewer. Raises NotFound where that is nothing, whatever the reason."""
@@ -59,6 +62,16 @@ class KnowledgeService:
             else:
                 after = articles[-1].slug
         return found
+
+    async def note(self, showings: Sequence[Showing]) -> None:
+        """Keeps who was shown what; again, or in another order, is harmless."""
+        await self._showings.project(showings)
+
+    async def affected_by(self, slug: str, version: int, window: Window) -> Page[Showing]:
+        """Everybody who is recorded to have been shown that version, each time, the latest first. Raises NotFound."""
+        if await self._store.version(slug, version) is None:
+            raise NotFound(NOBODY)
+        return await self._showings.page(slug, version, window)
 
     async def published(self) -> AsyncIterator[Article]:
         """Every article that is published, in no order; of each, `published` is what is shown."""

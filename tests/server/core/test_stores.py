@@ -68,9 +68,10 @@ async def test_every_collection_of_the_house_is_declared_and_has_its_indexes(sli
         "links": Kept.LEDGER,
         "articles": Kept.LEDGER,
         "article_versions": Kept.LEDGER,
+        "showings": Kept.PROJECTION,
         "blueprints": Kept.LEDGER,
         "audit": Kept.LEDGER,
         "audit_head": Kept.LEDGER,
         "rates": Kept.TRANSIENT,
     }
-    assert [await store.missing_indexes() for store in stores] == [[]] * 14
+    assert [await store.missing_indexes() for store in stores] == [[]] * 15

@@ -402,7 +402,15 @@ def swept(house: Slices) -> Ingest:
     process = house.beside()
     process.stores.threads.types.declare(house.stores.threads.types.declared)
     intents = IntentStore(house.database, lease_seconds=0)
-    return Ingest(house.database, intents, process.identity, process.timeline, process.journeys, token_secret=SECRET)
+    return Ingest(
+        house.database,
+        intents,
+        process.identity,
+        process.timeline,
+        process.journeys,
+        process.knowledge,
+        token_secret=SECRET,
+    )
 
 
 UNCONFIRMED: dict[str, Any] = {"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}

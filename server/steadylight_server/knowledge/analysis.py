@@ -83,9 +83,10 @@ class Analyser:
             stops.append(Filter.custom_stopword(_QUESTIONS.split()))
         self._stops = _chain(*stops)
         self.stem = lru_cache(maxsize=200_000)(self._stem)
+        self.is_stop_word = lru_cache(maxsize=200_000)(self._is_stop_word)
         self._beginnings: dict[str, str] = {}
 
-    def is_stop_word(self, word: str) -> bool:
+    def _is_stop_word(self, word: str) -> bool:
         """Whether the word says nothing of what somebody looks for."""
         return not self._stops.analyze(word)
 

@@ -107,7 +107,8 @@ def indexed(entry: Entry) -> Indexed:
     rules.learn(every)
     title, heading, body = (Counter(map(rules.stem, several)) for several in fields)
     stems = {stem: occurrences(title[stem], heading[stem], body[stem]) for stem in {**title, **heading, **body}}
-    return Indexed(entry, name, Lengths(*map(len, fields)), stems, frozenset(every))
+    lengths = Lengths(*(sum(not rules.is_stop_word(word) for word in several) for several in fields))
+    return Indexed(entry, name, lengths, stems, frozenset(every))
 
 
 def document(number: int, one: Indexed) -> tantivy.Document:

@@ -52,7 +52,8 @@ class Index:
     """Fragments that can be searched, each by whom it is for."""
 
     def __init__(self, weights: Weights = BEST) -> None:
-        self._weights = weights
+        #: What the order depends on.
+        self.weights = weights
         self._schema = schema()
         self._index = tantivy.Index(self._schema)
         self._writer = self._index.writer(heap_size=_HEAP, num_threads=1)
@@ -129,7 +130,7 @@ class Index:
         with nothing behind it, may be the beginning of another. `topics` and `locales` narrow it to fragments with one
         of them; with `counts` these are counted over all that was found.
         """
-        search = Search(self._state, self._schema, self._weights, audiences)
+        search = Search(self._state, self._schema, self.weights, audiences)
         asked, meant = search.asked(query)
         if not asked:
             return Found()
@@ -145,7 +146,7 @@ class Index:
 
         Those by which most is found come first; nothing where the text does not end in a word.
         """
-        search = Search(self._state, self._schema, self._weights, audiences)
+        search = Search(self._state, self._schema, self.weights, audiences)
         return search.completed(text, min(limit, MOST_SUGGESTIONS))
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 import tantivy
 from tantivy import Occur, Query
@@ -20,6 +21,7 @@ _MOST_COMPLETED = 10  # words that the last one may be the beginning of
 _BEGUN = 0.5  # what a completed word counts for, beside one that was typed whole
 _MENDED = 0.8  # the same of a mended one
 _MOST_COUNTED = 100  # topics
+_BEST = 3  # fragments of an article, which speak for one another
 
 # By language: the words of a query as they stand for stems that are there.
 Terms = Mapping[str, Sequence[Asked]]
@@ -111,6 +113,7 @@ class Search:
         rankings = {name: Ranking(terms, self._view[name].means, self._weights) for name, terms in asked.items()}
         candidates = [self._entries[int(number)] for number in numbers if number is not None]
         scored = [(rankings[one.language].score(one.occurrences, one.lengths), one) for one in candidates]
+        scored = _beside_others(scored, self._weights.others)
         scored.sort(key=_order)
         return scored, _total(answer)
 
@@ -146,6 +149,17 @@ class Search:
         terms = [(Occur.Must, self._having(term(name, stem))) for stem in sorted(stems)]
         query = Query.boolean_query([*terms, *self._filters()])
         return _total(self._searcher.search(query, limit=1, count=True))
+
+
+def _beside_others(scored: Sequence[tuple[float, Indexed]], share: float) -> list[tuple[float, Indexed]]:
+    """The scores, with a share of what the best of the same article have in the mean: of fragments that answer equally
+    well, that of an article of which more do is the likelier.
+    """
+    of: dict[str, list[float]] = {}
+    for score, one in scored:
+        of.setdefault(one.entry.article, []).append(score)
+    more = {article: share * sum(nlargest(_BEST, scores)) / _BEST for article, scores in of.items()}
+    return [(score + more[one.entry.article], one) for score, one in scored]
 
 
 def _total(answer: tantivy.SearchResult) -> int:

@@ -26,10 +26,11 @@ class Weights(NamedTuple):
     heading_b: float
     body_b: float
     k: float
+    others: float
 
 
 # As `tests/benchmarks/tune_relevance.py` found them on questions of people.
-BEST = Weights(title=6, heading=8, title_b=1, heading_b=1, body_b=0.8, k=5)
+BEST = Weights(title=6, heading=8, title_b=1, heading_b=1, body_b=0.8, k=5, others=0.2)
 
 
 class Occurrences(NamedTuple):
@@ -72,7 +73,7 @@ class Ranking:
 
     def score(self, occurrences: Mapping[str, Occurrences], lengths: Lengths) -> float:
         """How well a fragment answers; 0 where it has none of the words."""
-        title, heading, title_b, heading_b, body_b, k = self._weights
+        title, heading, title_b, heading_b, body_b, k, _ = self._weights
         means = self._means
         title /= 1 - title_b + title_b * lengths[0] / means[0] or 1.0
         heading /= 1 - heading_b + heading_b * lengths[1] / means[1] or 1.0

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ._models import (
         Action,
         Answer,
+        Article,
+        ArticleFragment,
         Asked,
         Check,
         Claim,
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "Answer",
+    "Article",
+    "ArticleFragment",
     "Asked",
     "Assurance",
     "AsyncClient",
@@ -106,6 +110,8 @@ _HOMES = {
     "_models": (
         "Action",
         "Answer",
+        "Article",
+        "ArticleFragment",
         "Asked",
         "Check",
         "Claim",

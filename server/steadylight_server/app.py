@@ -27,6 +27,7 @@ from steadylight_server.api.socket import GraphQLSocket
 from steadylight_server.blueprint.store import BlueprintStore
 from steadylight_server.blueprint.watch import Watch, watching
 from steadylight_server.context.service import ContextService
+from steadylight_server.context.viewpoints import Viewpoints
 from steadylight_server.core import logs, metrics
 from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.config import Settings
@@ -156,6 +157,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
         journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
         ingest = Ingest(database, stores.intents, identity, timeline, journeys, knowledge, token_secret=secret)
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
+        viewpoints = Viewpoints(access, identity, timeline)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
         errands = JourneyOperations(database, journeys, ingest)
@@ -180,6 +182,7 @@ async def open_services(settings: Settings, uri: str) -> AsyncIterator[Services]
                     search,
                     journeys,
                     context,
+                    viewpoints,
                     operations,
                     errands,
                     ingest,

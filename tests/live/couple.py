@@ -51,6 +51,12 @@ FORBIDDEN = {
     "Mutation.resolveConflict",
     "Mutation.recordActions",
     "Mutation.registerChannel",
+    "Query.articleDocument",
+    "Query.articleRecord",
+    "Query.affectedBy",
+    "Mutation.saveArticle",
+    "Mutation.publishArticle",
+    "Mutation.expireArticle",
 }
 # Seconds in which a follower listens for what happens meanwhile.
 LISTENS = 0.15

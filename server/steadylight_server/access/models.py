@@ -26,10 +26,13 @@ class Scope(StrEnum):
     CUSTOMERS_READ = "customers:read"
     CHANNELS_REGISTER = "channels:register"
     IDENTITIES_LINK = "identities:link"
+    KNOWLEDGE_WRITE = "knowledge:write"
 
 
 CHANNEL_SCOPES = frozenset({Scope.ACTIONS_WRITE, Scope.CUSTOMERS_READ})
-ADMIN_SCOPES = frozenset({Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER, Scope.IDENTITIES_LINK})
+ADMIN_SCOPES = frozenset({Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER, Scope.IDENTITIES_LINK, Scope.KNOWLEDGE_WRITE})
+# Not unless it was asked for: an editor's tool.
+CHANNEL_MAY_HAVE = CHANNEL_SCOPES | {Scope.KNOWLEDGE_WRITE}
 AGENT_SCOPES = frozenset({Scope.CUSTOMERS_READ})
 
 # An employee sees the customer's face or passport; no other kind of channel can.

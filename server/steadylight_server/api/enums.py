@@ -15,6 +15,7 @@ from steadylight_server.journeys.models import Category as JourneyCategory
 from steadylight_server.journeys.models import Form as AnswerForm
 from steadylight_server.journeys.models import Reuse as AnswerUse
 from steadylight_server.journeys.models import Status as JourneyStatus
+from steadylight_server.knowledge.models import State as ArticleState
 from steadylight_server.timeline.models import Actor, Order
 
 
@@ -180,12 +181,23 @@ _shown(
         BriefForm.CARD: "At most 5 lines of at most 100 characters, for whoever serves the customer.",
     },
 )
+_shown(
+    ArticleState,
+    "ArticleState",
+    "Where an article stands, and what a version made of it.",
+    {
+        ArticleState.DRAFT: "Written; shown to nobody.",
+        ArticleState.PUBLISHED: "Shown to whom it is for.",
+        ArticleState.EXPIRED: "It was published, and is shown no more.",
+    },
+)
 
 __all__ = [
     "Actor",
     "Again",
     "AnswerForm",
     "AnswerUse",
+    "ArticleState",
     "Assurance",
     "BriefForm",
     "ChannelKind",

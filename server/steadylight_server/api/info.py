@@ -10,6 +10,7 @@ from steadylight_server.access.gate import Gate
 from steadylight_server.access.models import Viewer
 from steadylight_server.access.service import AccessService
 from steadylight_server.context.service import ContextService
+from steadylight_server.context.viewpoints import Viewpoints
 from steadylight_server.core.audit import Audit
 from steadylight_server.core.errors import Invalid, Unauthenticated
 from steadylight_server.core.rates import Rate, Rates
@@ -43,6 +44,7 @@ class Services:
     search: SearchService
     journeys: JourneyService
     context: ContextService
+    viewpoints: Viewpoints
     operations: Operations
     errands: JourneyOperations
     ingest: Ingest

@@ -6,7 +6,7 @@ import strawberry
 
 from steadylight_server.core.errors import NotFound
 
-CUSTOMER, ACTION, CONTACT, LINK, JOURNEY = "cus", "act", "con", "lnk", "jrn"
+CUSTOMER, ACTION, CONTACT, LINK, JOURNEY, ARTICLE = "cus", "act", "con", "lnk", "jrn", "art"
 
 
 def shown(prefix: str, id: UUID) -> strawberry.ID:

@@ -11,21 +11,23 @@ from steadylight_server.api.activity import Subscription
 from steadylight_server.api.channels import ChannelMutations, ChannelQueries
 from steadylight_server.api.contexts import ContextQueries
 from steadylight_server.api.customers import Customer, CustomerQueries
+from steadylight_server.api.editing import EditingMutations, EditingQueries
 from steadylight_server.api.errors import Schema
 from steadylight_server.api.identities import IdentityMutations, IdentityQueries
 from steadylight_server.api.journeys import Journey, JourneyMutations
+from steadylight_server.api.knowledge import Article, KnowledgeQueries
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.permissions import PERMISSIONS
 from steadylight_server.api.scalars import SCALARS
 
 
 @strawberry.type(description="What can be read.")
-class Query(CustomerQueries, ContextQueries, IdentityQueries, ChannelQueries):
+class Query(CustomerQueries, ContextQueries, KnowledgeQueries, EditingQueries, IdentityQueries, ChannelQueries):
     pass
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(ActionMutations, JourneyMutations, IdentityMutations, ChannelMutations):
+class Mutation(ActionMutations, JourneyMutations, EditingMutations, IdentityMutations, ChannelMutations):
     pass
 
 
@@ -43,7 +45,7 @@ def schema(limits: Limits | None = None) -> Schema:
         limits=limits,
         trusted=trusted(),
         permissions=PERMISSIONS,
-        types=[Customer, Action, Journey],
+        types=[Customer, Action, Journey, Article],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

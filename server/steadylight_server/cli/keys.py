@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_SCOPES, Credential, Scope
+from steadylight_server.access.models import ADMIN_SCOPES, CHANNEL_MAY_HAVE, Credential, Scope
 from steadylight_server.access.service import AccessService
 from steadylight_server.cli.database import access
 from steadylight_server.cli.options import AsJson, Data, duration, operator, settings
@@ -29,13 +29,15 @@ def _add(
     admin: Admin = False,
     scope: Annotated[
         list[Scope] | None,
-        typer.Option(help="What it may do; again for more. Left out: all that such a key can do.", show_default=False),
+        typer.Option(
+            help="What it may do; again for more. Left out: what such a key does as a rule.", show_default=False
+        ),
     ] = None,
     data: Data = None,
     json: AsJson = False,
 ) -> None:
     owner = _owner(channel, admin)
-    possible = ADMIN_SCOPES if owner is None else CHANNEL_SCOPES
+    possible = ADMIN_SCOPES if owner is None else CHANNEL_MAY_HAVE
     scopes = frozenset(scope) if scope else None
     if scopes and not scopes <= possible:
         whose = "an admin's key" if owner is None else "a channel's key"

@@ -40,18 +40,32 @@ class BadFolder(Exception):
 
 def read(folder: Path) -> Mapping[str, Content]:
     """What each article says, by name. Raises BadFolder."""
+    texts: dict[str, str] = {}
     faults: list[Fault] = []
-    pages: dict[str, dict[str | None, tuple[str, Page]]] = {}
     for file in _files(folder):
         name = file.relative_to(folder).as_posix()
         try:
+            texts[name] = file.read_bytes().decode("utf-8")
+        except (UnicodeDecodeError, OSError) as error:
+            faults.append(Fault(name, 1, f"{error}"))
+    return _read(texts, faults)
+
+
+def content(texts: Mapping[str, str]) -> Mapping[str, Content]:
+    """What each article says, by name, of files by their path in a folder. Raises BadFolder."""
+    return _read(texts, [])
+
+
+def _read(texts: Mapping[str, str], faults: list[Fault]) -> Mapping[str, Content]:
+    pages: dict[str, dict[str | None, tuple[str, Page]]] = {}
+    for name, text in texts.items():
+        try:
             slug, wanted = _place(name)
-            text = file.read_bytes().decode("utf-8")
             pages.setdefault(slug, {})[wanted] = (name, page.read(text, wanted or OWN_LOCALE))
         except Faults as error:
             faults += [Fault(name, line, message) for line, message in error.faults]
-        except (Invalid, UnicodeDecodeError, OSError) as error:
-            faults.append(Fault(name, 1, f"{error}".removesuffix(".")))
+        except Invalid as error:
+            faults.append(Fault(name, 1, error.message.removesuffix(".")))
     found: dict[str, Content] = {}
     for slug, parts in pages.items():
         try:

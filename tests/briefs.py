@@ -18,8 +18,9 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from steadylight_server.context import brief, gsm
+from steadylight_server.context import brief
 from steadylight_server.context.models import Context
+from steadylight_server.core import gsm
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Customer, Identifier, Key, Profile
 from steadylight_server.journeys.models import (

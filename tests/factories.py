@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from steadylight_server.access.models import CHANNEL_SCOPES, Proven, Role, Viewer
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import now as present
+from steadylight_server.knowledge.models import Content, Fragment
 from steadylight_server.timeline.models import Action
 
 # Who makes keys and channels in tests, for the audit.
@@ -82,3 +83,13 @@ def viewer(
         highest_assurance=highest,
         customer=customer,
     )
+
+
+def fragment(id: str = "body", body: str = "Text.", **fields: Any) -> Fragment:
+    """A fragment in English; `fields` replace."""
+    return Fragment(**{"id": id, "body": body, "locale": "en", **fields})
+
+
+def content(*fragments: Fragment, title: str = "Roaming charges", **fields: Any) -> Content:
+    """What an article in English says; `fields` replace."""
+    return Content(**{"titles": {"en": title}, "locale": "en", "fragments": fragments or (fragment(),), **fields})

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ._models import (
         Action,
         Answer,
+        Article,
+        ArticleFragment,
         Asked,
         Capability,
         Check,
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Action",
     "Answer",
+    "Article",
+    "ArticleFragment",
     "Asked",
     "Assurance",
     "AsyncClient",
@@ -114,6 +118,8 @@ _HOMES = {
     "_models": (
         "Action",
         "Answer",
+        "Article",
+        "ArticleFragment",
         "Asked",
         "Capability",
         "Check",

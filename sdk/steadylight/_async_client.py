@@ -7,14 +7,14 @@ from typing import Any, Self
 
 import httpx
 
-from . import _performing, _reading  # noqa: F401 - asked for at the first use, where a loop should not stand still
+from . import _article, _performing, _reading  # noqa: F401 - asked for at the first use, where a loop should not stand still
 from ._answers import Answer
 from ._async_transport import AsyncTransport
 from ._client import Exchange, Shared, T
 from ._consignment import Consignment, OnProgress
 from ._contact import Customer, IdentifierLike, Identifiers, Recording, identifiers_of
 from ._journey import Begun, Errand
-from ._models import Asked, Capability, Check, Context, Performance, Verdicts
+from ._models import Article, Asked, Capability, Check, Context, Performance, Rendering, Verdicts
 from ._options import Options
 from ._plain import Stats
 from ._protocol import Flush, Request, Sleep, delivery
@@ -41,6 +41,27 @@ class AsyncContact(Recording):
         in few words, too: one text message, or at most 5 lines for whoever serves the customer.
         """
         return await self._light._play(self._light._shared.context(self, within, stale_ok, recent, brief))
+
+    async def article(
+        self,
+        slug: str,
+        *,
+        rendering: Rendering = "html",
+        locale: str | None = None,
+        as_employee: bool = False,
+        agent: str | None = None,
+        within: float = 0.3,
+        stale_ok: bool = False,
+    ) -> Article:
+        """What of an article is for the customer, in `locale` such as de-CH or the next best; `within` seconds.
+
+        That it was shown is recorded, durably like `record()`, as `rendering` was: "html", "plain", "sms" or "spoken".
+        `as_employee` asks for what an employee who serves them sees, `agent` by name, in an ASSISTED channel. Raises
+        the error tree: NotFound where nothing of it is for them. With `stale_ok`, a server that is away gives what it
+        showed them last, marked `stale`, if there is any.
+        """
+        given = (rendering, locale, as_employee, agent, within, stale_ok)
+        return await self._light._play(self._light._shared.article(self, slug, *given))
 
     async def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "AsyncJourney":
         """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.

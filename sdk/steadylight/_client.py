@@ -25,10 +25,11 @@ from ._thread import ThreadDelivery
 from ._transport import BlockingTransport
 
 if TYPE_CHECKING:
+    from ._article import Fetching
     from ._consignment import Consignment, OnProgress
     from ._journey import Begun
     from ._journeys import Journey
-    from ._models import Capability, Check, Context, Performance, Verdicts
+    from ._models import Article, Capability, Check, Context, Performance, Rendering, Verdicts
     from ._performing import Listing, Performing
     from ._reading import Reading
 
@@ -44,7 +45,8 @@ class Shared:
         self.endpoint = endpoint(url, key)
         self.options = options or Options()
         self.recorder = Recorder(self.options, on_refused, self.endpoint)
-        self.known = Known()
+        self.known: Known[Context] = Known()
+        self.articles: Known[Article] = Known()
 
     def context(self, contact: Recording, within: float, stale_ok: bool, recent: int, brief: str | None) -> "Reading":
         """Reads what the channel should know of who is in that contact."""
@@ -61,6 +63,33 @@ class Shared:
             stale_ok=stale_ok,
             recent=recent,
             brief=brief,
+        )
+
+    def article(
+        self,
+        contact: Recording,
+        slug: str,
+        rendering: "Rendering",
+        locale: str | None,
+        as_employee: bool,
+        agent: str | None,
+        within: float,
+        stale_ok: bool,
+    ) -> "Fetching":
+        """Reads what of an article is for who is in that contact, and records that it was shown."""
+        with LOADING:
+            from ._article import fetching
+        return fetching(
+            self.articles,
+            self.options,
+            contact,
+            slug,
+            rendering=rendering,
+            locale=locale,
+            as_employee=as_employee,
+            agent=agent,
+            within=within,
+            stale_ok=stale_ok,
         )
 
     def journey(
@@ -139,6 +168,27 @@ class Contact(Recording):
         in few words, too: one text message, or at most 5 lines for whoever serves the customer.
         """
         return self._light._play(self._light._shared.context(self, within, stale_ok, recent, brief))
+
+    def article(
+        self,
+        slug: str,
+        *,
+        rendering: "Rendering" = "html",
+        locale: str | None = None,
+        as_employee: bool = False,
+        agent: str | None = None,
+        within: float = 0.3,
+        stale_ok: bool = False,
+    ) -> "Article":
+        """What of an article is for the customer, in `locale` such as de-CH or the next best; `within` seconds.
+
+        That it was shown is recorded, durably like `record()`, as `rendering` was: "html", "plain", "sms" or "spoken".
+        `as_employee` asks for what an employee who serves them sees, `agent` by name, in an ASSISTED channel. Raises
+        the error tree: NotFound where nothing of it is for them. With `stale_ok`, a server that is away gives what it
+        showed them last, marked `stale`, if there is any.
+        """
+        given = (rendering, locale, as_employee, agent, within, stale_ok)
+        return self._light._play(self._light._shared.article(self, slug, *given))
 
     def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "Journey":
         """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.

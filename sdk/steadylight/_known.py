@@ -2,29 +2,33 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from ._models import Context
+T = TypeVar("T")
 
 
-class Known:
-    """The last contexts, for when the server is away; a web app makes a contact per request, so the client keeps them.
+class Known(Generic[T]):
+    """The last contexts, or articles, for when the server is away; a web app makes a contact per request, so the client
+    keeps them.
 
-    256 of 20 actions take about 10 MB; the one unused for longest makes room.
+    256 contexts of 20 actions take about 10 MB; the one unused for longest makes room.
     """
 
     def __init__(self, limit: int = 256) -> None:
         self._limit = limit
-        self._contexts: OrderedDict[Hashable, Context] = OrderedDict()
+        self._last: OrderedDict[Hashable, T] = OrderedDict()
 
-    def get(self, who: Hashable) -> "Context | None":
+    def get(self, who: Hashable) -> T | None:
         """The last one of exactly this contact with exactly these identifiers."""
-        return self._contexts.get(who)
+        return self._last.get(who)
 
-    def put(self, who: Hashable, context: "Context") -> None:
+    def drop(self, who: Hashable) -> None:
+        """Forget it."""
+        self._last.pop(who, None)
+
+    def put(self, who: Hashable, what: T) -> None:
         """Remember it."""
-        self._contexts[who] = context
-        self._contexts.move_to_end(who)
-        while len(self._contexts) > self._limit:
-            self._contexts.popitem(last=False)
+        self._last[who] = what
+        self._last.move_to_end(who)
+        while len(self._last) > self._limit:
+            self._last.popitem(last=False)

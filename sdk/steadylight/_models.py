@@ -8,6 +8,8 @@ from pydantic.alias_generators import to_camel
 
 from ._plain import Assurance, Notice, Verdict
 
+#: What an article is shown as.
+Rendering = Literal["html", "plain", "sms", "spoken"]
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
@@ -247,6 +249,65 @@ class Context(_Model):
     pending: bool = False
     #: True: the server did not answer, and this is what it said the last time.
     stale: bool = False
+
+
+class ArticleFragment(_Model):
+    """A part of an article, as each kind of channel shows it."""
+
+    id: str
+    #: What stands above it.
+    heading: str | None = None
+    #: The language that it is in.
+    locale: str
+    #: For pages: cleaned, so that nothing in it runs.
+    html: str
+    plain: str
+    #: In one line, in the alphabet of text messages.
+    sms: str
+    #: For a voice.
+    spoken: str
+
+
+class Article(_Model):
+    """What of an article is for whoever is in the contact."""
+
+    slug: str
+    #: The version that is shown.
+    version: int
+    title: str
+    #: The language that was asked for, or the article's own.
+    locale: str
+    topics: tuple[str, ...] = ()
+    #: In the order of reading.
+    fragments: tuple[ArticleFragment, ...]
+    #: When what is shown was published.
+    updated_at: UtcDatetime
+    #: Of what is shown, by rendering; `article.shown` carries the one that was asked for.
+    hashes: dict[Rendering, str]
+    #: The same while the same is shown; opaque.
+    etag: str
+    #: True: the server did not answer, and this is what it showed the last time.
+    stale: bool = False
+
+    @property
+    def html(self) -> str:
+        """All fragments, for a page; headings are not among them."""
+        return "\n".join(one.html for one in self.fragments)
+
+    @property
+    def plain(self) -> str:
+        """All fragments, in plain text."""
+        return "\n\n".join(one.plain for one in self.fragments)
+
+    @property
+    def sms(self) -> str:
+        """All fragments, in one line."""
+        return " ".join(one.sms for one in self.fragments)
+
+    @property
+    def spoken(self) -> str:
+        """All fragments, for a voice."""
+        return " ".join(one.spoken for one in self.fragments)
 
 
 class Verdicts(_Model):

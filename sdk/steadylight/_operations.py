@@ -14,6 +14,12 @@ query FetchContext($input: ContextInput!) {
 }
 """
 
+FETCH_ARTICLE = """\
+query FetchArticle($input: ArticleInput!) {
+  articleDocument(input: $input)
+}
+"""
+
 WHO_AM_I = """\
 query WhoAmI {
   viewer {
@@ -164,6 +170,7 @@ query ListCapabilities($input: CapabilitiesInput!) {
 OPERATIONS = {
     "RecordActions": RECORD_ACTIONS,
     "FetchContext": FETCH_CONTEXT,
+    "FetchArticle": FETCH_ARTICLE,
     "StartJourney": START_JOURNEY,
     "AskQuestion": ASK_QUESTION,
     "AdvanceJourney": ADVANCE_JOURNEY,

@@ -25,7 +25,7 @@ from ._protocol import Flush, Request, Sleep, asking
 from ._recorder import Recorder
 
 # The errors after which a last known context may stand in: nobody who knows better can be reached.
-_AWAY = (Timeout, Unreachable, Unavailable, RateLimited, Internal, ProtocolError)
+AWAY = (Timeout, Unreachable, Unavailable, RateLimited, Internal, ProtocolError)
 # Beyond this the server corrects the times of actions, which is worth knowing.
 _MOST_SKEW = 30.0
 
@@ -36,7 +36,7 @@ Checking = Generator[Request | Sleep, Answer | None, Check]
 
 def reading(
     recorder: Recorder,
-    known: Known,
+    known: Known[Context],
     options: Options,
     *,
     contact: str,
@@ -76,7 +76,7 @@ def reading(
         context = Context.model_validate(data.get("contextDocument"))
     except ValidationError as error:
         raise ProtocolError("The context is not in a form that this version of the SDK knows.") from error
-    except _AWAY:
+    except AWAY:
         last = known.get(who)
         if not stale_ok or last is None:
             raise

@@ -38,6 +38,7 @@ from ._memory import Memory, RecordedAction
 from ._options import Options, utc_now
 from ._plain import Assurance
 from ._recorder import OnRefused
+from ._shelf import Shelf
 
 __all__ = ["FAST", "Accepted", "Failed", "NotDone", "RecordedAction", "Server", "Unknown"]
 
@@ -49,6 +50,7 @@ _HIGHEST = {
     "ASSISTED": Assurance.IN_PERSON,
     "AUTOMATED_AGENT": Assurance.LOGIN,
 }
+_BESIDE = "beside a customer's token"
 _CODES = {
     400: "INVALID",
     401: "UNAUTHENTICATED",
@@ -74,7 +76,8 @@ def _for_customer(channel: _Channel, given: Mapping[str, Any], token: str) -> tu
     named = {(each["kind"], each["value"]) for each in proven}
     others = [each for each in given.get("identifiers", ()) if (each["kind"], each["value"]) not in named]
     claims = [{**each, "assurance": "CLAIMED"} for each in others]
-    return replace(channel, highest_assurance=Assurance.LOGIN), {**given, "identifiers": [*proven, *claims]}
+    told = {**given, "identifiers": [*proven, *claims], _BESIDE: True}
+    return replace(channel, highest_assurance=Assurance.LOGIN), told
 
 
 class Server:
@@ -89,6 +92,7 @@ class Server:
         self._errands = Errands(self._memory, now)
         self._memory.journeys = self._errands.of
         self._deeds = Deeds(self._memory, now)
+        self._shelf = Shelf(now)
         self._lock = threading.RLock()
         self._channels: dict[str, _Channel] = {}
         self._keys: dict[str, _Channel | None] = {}
@@ -130,6 +134,18 @@ class Server:
         with self._lock:
             self._channels[channel] = _Channel(channel, kind, Assurance(highest_assurance or _HIGHEST[kind]))
             return self._new_key(self._channels[channel])
+
+    def publish(
+        self, slug: str, title: str, customers: Mapping[str, str], *, employees: Mapping[str, str] | None = None
+    ) -> int:
+        """The version of an article that is shown from now on, of bodies by fragment; `employees` see both sorts."""
+        with self._lock:
+            return self._shelf.put(slug, title, customers, employees or {})
+
+    def expire(self, slug: str) -> None:
+        """Nobody is shown that article any more."""
+        with self._lock:
+            self._shelf.take(slug)
 
     def revoke(self, key: str) -> None:
         """The key is good for nothing from now on."""
@@ -221,6 +237,7 @@ class Server:
         answers: dict[str, Callable[[_Channel | None, Mapping[str, Any]], dict[str, Any]]] = {
             "RecordActions": self._record_actions,
             "FetchContext": self._fetch_context,
+            "FetchArticle": self._fetch_article,
             "StartJourney": self._journey("startJourney", self._errands.start),
             "AskQuestion": self._journey("askQuestion", self._errands.ask),
             "AdvanceJourney": self._journey("advanceJourney", self._errands.advance),
@@ -248,6 +265,10 @@ class Server:
         name, cap = (channel.name, channel.highest_assurance) if channel else (None, Assurance.IN_PERSON)
         return {"contextDocument": self._memory.context(given, name, cap)}
 
+    def _fetch_article(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        is_desk = channel is None or (channel.kind == "ASSISTED" and not given.get(_BESIDE))
+        return {"articleDocument": self._shelf.document(given, may_be_employee=is_desk)}
+
     def _journey(
         self, name: str, errand: Callable[[Mapping[str, Any], str, Assurance], dict[str, Any]]
     ) -> Callable[[_Channel | None, Mapping[str, Any]], dict[str, Any]]:
@@ -267,7 +288,7 @@ class Server:
         scopes = (
             ["actions:write", "customers:read"]
             if channel
-            else ["capabilities:report", "channels:register", "customers:read", "identities:link"]
+            else ["capabilities:report", "channels:register", "customers:read", "identities:link", "knowledge:write"]
         )
         return {
             "viewer": {

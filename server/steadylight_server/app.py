@@ -33,6 +33,7 @@ from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.capabilities.store import PerformanceStore
 from steadylight_server.capabilities.webhook import Webhooks
 from steadylight_server.context.service import ContextService
+from steadylight_server.context.viewpoints import Viewpoints
 from steadylight_server.core import logs, metrics
 from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.config import Settings
@@ -54,6 +55,11 @@ from steadylight_server.journeys.declared import JourneyTypes
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.journeys.store import JourneyStore
 from steadylight_server.journeys.threads import ThreadStore
+from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.search import SearchService
+from steadylight_server.knowledge.service import KnowledgeService
+from steadylight_server.knowledge.showings import ShowingStore
+from steadylight_server.knowledge.store import ArticleStore
 from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
@@ -86,6 +92,8 @@ class Stores:
     answers: AnswerStore
     performances: PerformanceStore
     gaps: GapStore
+    articles: ArticleStore
+    showings: ShowingStore
 
     @classmethod
     def of(cls, database: Database, settings: Settings) -> "Stores":
@@ -106,6 +114,8 @@ class Stores:
             AnswerStore(database),
             PerformanceStore(database, lease_seconds=settings.performance_lease),
             GapStore(database),
+            ArticleStore(database),
+            ShowingStore(database),
         )
 
     def all(self) -> Sequence[Store]:
@@ -161,11 +171,17 @@ async def open_services(
         identity = IdentityService(stores.identity)
         timeline = TimelineService(stores.actions, stores.contacts, stores.types, stores.traits)
         secret = await access.secret(TOKEN_SECRET)
+        knowledge = KnowledgeService(stores.articles, stores.showings)
+        editing = Editing(stores.articles, audit)
+        search = SearchService(knowledge)
         journeys = JourneyService(stores.journeys, stores.answers, stores.threads, identity, timeline)
         declared = Capabilities(Implementations(functions=functions, webhooks=webhooks))
         insights = Insights(stores.gaps, identity, timeline, access, lambda: declared.declared)
-        ingest = Ingest(database, stores.intents, identity, timeline, journeys, insights, token_secret=secret)
+        ingest = Ingest(
+            database, stores.intents, identity, timeline, journeys, knowledge, insights, token_secret=secret
+        )
         context = ContextService(database, identity, timeline, journeys, token_secret=secret)
+        viewpoints = Viewpoints(access, identity, timeline)
         operations = Operations(identity, audit)
         activity = Activity(timeline)
         errands = JourneyOperations(database, journeys, ingest)
@@ -175,6 +191,7 @@ async def open_services(
         watch = Watch(stores.blueprints, identity.kinds, journeys.types, declared, gate.forget_channels)
         async with (
             watching(watch),
+            search.following(),
             sweeping(ingest, every=settings.intent_lease / 4),
             catching_up(errands),
             taking_over(performing),
@@ -188,8 +205,12 @@ async def open_services(
                     rates,
                     identity,
                     timeline,
+                    knowledge,
+                    editing,
+                    search,
                     journeys,
                     context,
+                    viewpoints,
                     operations,
                     errands,
                     capabilities,

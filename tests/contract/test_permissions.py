@@ -81,6 +81,12 @@ DEEDS = {
 }
 
 
+PUBLISHED = "---\ntitle: A guide\nowner: ann\nreview_on: 2027-01-31\ntopics: [moving]\n---\n"
+PUBLISHED += "<!-- fragment\nid: body\nheading: First\n-->\nSay when.\n"
+PUBLISHED = PUBLISHED.replace("topics", "capabilities: [order]\njourneys: [move]\ntopics")
+DRAFTED = PUBLISHED.replace("when", "where and when")
+
+
 class Person:
     """A customer with a call, a visit that has ended, and an action of a device whose clock was off."""
 
@@ -102,6 +108,9 @@ class Person:
         self.called = [
             action(login(name, "IN_PERSON"), contact=call, type="call.noted", actor="AGENT", agent=f"agent-{name}")
         ]
+        told = {"version": 1, "fragments": ["body"], "rendering": "html", "locale": "en", "hash": "0" * 32}
+        about = {"contact": visit, "subject": {"kind": "article", "id": f"guide-{name}"}, "properties": told}
+        self.visited.append(action(said, type="article.shown", **about))
         self.ids = {f"act_{UUID(one['id']).hex}" for one in (*self.visited, *self.late, *self.called)}
         self.number = {"kind": "customer-number", "value": f"number-{name}", "assurance": "OTP"}
         self.token = ""
@@ -201,6 +210,7 @@ class Scene:
         self.key = self.server.key("web")
         self.desk = self.server.key("desk", "ASSISTED")
         self.people = {FIRST: Person(FIRST), SECOND: Person(SECOND)}
+        self._articles()
         for person in self.people.values():
             self.record(self.key, *person.visited)
             self.record(self.key, *person.late, sent_at="2026-11-22T00:00:01.000Z")
@@ -215,6 +225,24 @@ class Scene:
         self.http = httpx.Client(timeout=20, verify=False)
         self.askers = self._askers()
         self._threads = ThreadPoolExecutor(8)
+
+    def _articles(self) -> None:
+        """One that is published and has a draft, shown to the first customer; one that is published; one that was."""
+
+        def write(deed: str, slug: str, revision: int, text: str | None) -> None:
+            files = {"files": [{"name": f"{slug}.md", "text": text}]} if text else {}
+            given = {"slug": slug, "revision": revision, "reason": "new", **files}
+            kind = f"{deed[0].upper()}{deed[1:]}Input!"
+            mutation = f"mutation ($input: {kind}) {{ {deed}(input: $input) {{ article {{ id }} }} }}"
+            told = self.server.graphql(mutation, {"input": given}, self.server.admin_key)
+            assert "errors" not in told, told
+
+        guide = f"guide-{FIRST}"
+        write("publishArticle", guide, 0, PUBLISHED)
+        write("saveArticle", guide, 1, DRAFTED)
+        write("publishArticle", "tariff", 0, PUBLISHED)
+        write("publishArticle", "old", 0, PUBLISHED)
+        write("expireArticle", "old", 1, None)
 
     def _strangers(self, count: int) -> list[dict[str, Any]]:
         """Customers whom nobody else asks for, by an identifier of theirs."""
@@ -390,6 +418,45 @@ def documents(scene: Scene) -> Documents:
         "ResolveConflictInput.link": lambda: scene.refused,
         "ResolveConflictInput.decision": lambda: "APART",
         "ResolveConflictInput.why": lambda: "two people",
+        "Query.article(by:)": lambda: {"slug": f"guide-{FIRST}"},
+        "ArticleBy.id": lambda: f"art_guide-{FIRST}",
+        "ArticleBy.slug": lambda: f"guide-{FIRST}",
+        "Query.articles(first:)": lambda: 3,
+        "Query.articles(after:)": lambda: "art_a",
+        "Query.articles(last:)": lambda: 3,
+        "Query.articles(before:)": lambda: "art_z",
+        "ViewpointInput.contact": lambda: f"visit-{FIRST}",
+        "ViewpointInput.locale": lambda: "de",
+        "ViewpointInput.asEmployee": lambda: False,
+        "ViewpointInput.identifiers": lambda: [login(FIRST)],
+        "ArticleInput.identifiers": lambda: [login(FIRST)],
+        "ArticleInput.contact": lambda: f"visit-{FIRST}",
+        "ArticleInput.locale": lambda: "de",
+        "ArticleInput.asEmployee": lambda: False,
+        "ArticleInput.slug": lambda: f"guide-{FIRST}",
+        "ArticleInput.ifNoneMatch": lambda: "0" * 32,
+        "Query.articleRecord(slug:)": lambda: f"guide-{FIRST}",
+        "ArticleRecord.versions(below:)": lambda: 2,
+        "ArticleRecord.diff(before:)": lambda: 1,
+        "ArticleRecord.diff(after:)": lambda: 2,
+        "Query.affectedBy(article:)": lambda: f"guide-{FIRST}",
+        "Query.affectedBy(version:)": lambda: 1,
+        "Query.affectedBy(first:)": lambda: 3,
+        "Query.affectedBy(after:)": lambda: newest,
+        "Query.affectedBy(last:)": lambda: 3,
+        "Query.affectedBy(before:)": lambda: oldest,
+        "SaveArticleInput.slug": lambda: f"guide-{FIRST}",
+        "SaveArticleInput.revision": lambda: 2,
+        "SaveArticleInput.reason": lambda: "again",
+        "ArticleFileInput.name": lambda: f"guide-{FIRST}.md",
+        "ArticleFileInput.text": lambda: DRAFTED,
+        "PublishArticleInput.slug": lambda: "tariff",
+        "PublishArticleInput.revision": lambda: 1,
+        "PublishArticleInput.reason": lambda: "again",
+        "PublishArticleInput.files": lambda: [{"name": "tariff.md", "text": PUBLISHED}],
+        "ExpireArticleInput.slug": lambda: "old",
+        "ExpireArticleInput.revision": lambda: 2,
+        "ExpireArticleInput.reason": lambda: "again",
         "StartJourneyInput.type": lambda: "move",
         "StartJourneyInput.key": lambda: "order-7",
         "AnswerQuestionInput.value": lambda: f"postcode-{FIRST}",

@@ -55,6 +55,12 @@ FORBIDDEN = {
     "Mutation.registerChannel",
     "Mutation.reportProgress",
     "Mutation.completePerformance",
+    "Query.articleDocument",
+    "Query.articleRecord",
+    "Query.affectedBy",
+    "Mutation.saveArticle",
+    "Mutation.publishArticle",
+    "Mutation.expireArticle",
 }
 # Seconds in which a follower listens for what happens meanwhile.
 LISTENS = 0.15

@@ -34,6 +34,9 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.search import SearchService
+from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
@@ -68,6 +71,9 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
+        self.knowledge = KnowledgeService(self.stores.articles, self.stores.showings)
+        self.editing = Editing(self.stores.articles, self.audit, clock=clock)
+        self.search = SearchService(self.knowledge)
         self.journeys = JourneyService(
             self.stores.journeys,
             self.stores.answers,
@@ -88,6 +94,7 @@ class Slices:
             self.identity,
             self.timeline,
             self.journeys,
+            self.knowledge,
             self.insights,
             token_secret=SECRET,
             clock=clock,

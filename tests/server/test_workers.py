@@ -35,7 +35,14 @@ def ingest(house: Slices) -> Ingest:
     """To which every intent is old."""
     intents = IntentStore(house.database, lease_seconds=0)
     return Ingest(
-        house.database, intents, house.identity, house.timeline, house.journeys, house.insights, token_secret=SECRET
+        house.database,
+        intents,
+        house.identity,
+        house.timeline,
+        house.journeys,
+        house.knowledge,
+        house.insights,
+        token_secret=SECRET,
     )
 
 

@@ -30,15 +30,22 @@ class Scope(StrEnum):
     CHANNELS_REGISTER = "channels:register"
     IDENTITIES_LINK = "identities:link"
     CAPABILITIES_REPORT = "capabilities:report"
+    KNOWLEDGE_WRITE = "knowledge:write"
 
 
 CHANNEL_SCOPES = frozenset({Scope.ACTIONS_WRITE, Scope.CUSTOMERS_READ})
 ADMIN_SCOPES = frozenset(
-    {Scope.CUSTOMERS_READ, Scope.CHANNELS_REGISTER, Scope.IDENTITIES_LINK, Scope.CAPABILITIES_REPORT}
+    {
+        Scope.CUSTOMERS_READ,
+        Scope.CHANNELS_REGISTER,
+        Scope.IDENTITIES_LINK,
+        Scope.CAPABILITIES_REPORT,
+        Scope.KNOWLEDGE_WRITE,
+    }
 )
 AGENT_SCOPES = frozenset({Scope.CUSTOMERS_READ})
 # What a channel's key has only where it was asked for.
-GRANTED_SCOPES = frozenset({Scope.CAPABILITIES_REPORT})
+GRANTED_SCOPES = frozenset({Scope.CAPABILITIES_REPORT, Scope.KNOWLEDGE_WRITE})
 OWN_SCOPE = r"perform:[a-z][a-z0-9-]{0,49}"
 
 # An employee sees the customer's face or passport; no other kind of channel can.

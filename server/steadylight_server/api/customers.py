@@ -181,6 +181,10 @@ class CustomerQueries:
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> nodes.Node | None:
+        if id.startswith(f"{nodes.ARTICLE}_"):
+            from steadylight_server.api.knowledge import by_id
+
+            return await by_id(info, id)
         with admission.looked_up(info):
             prefix, uuid = nodes.read(id, nodes.CUSTOMER, nodes.ACTION, nodes.JOURNEY, nodes.PERFORMANCE)
             try:

@@ -18,6 +18,7 @@ from steadylight_server.journeys.models import Category as JourneyCategory
 from steadylight_server.journeys.models import Form as AnswerForm
 from steadylight_server.journeys.models import Reuse as AnswerUse
 from steadylight_server.journeys.models import Status as JourneyStatus
+from steadylight_server.knowledge.models import State as ArticleState
 from steadylight_server.timeline.models import Actor, Order
 
 
@@ -218,12 +219,23 @@ _shown(
         CapabilityParity.UNDECLARED: "It is offered, since the blueprint says nothing of this channel.",
     },
 )
+_shown(
+    ArticleState,
+    "ArticleState",
+    "Where an article stands, and what a version made of it.",
+    {
+        ArticleState.DRAFT: "Written; shown to nobody.",
+        ArticleState.PUBLISHED: "Shown to whom it is for.",
+        ArticleState.EXPIRED: "It was published, and is shown no more.",
+    },
+)
 
 __all__ = [
     "Actor",
     "Again",
     "AnswerForm",
     "AnswerUse",
+    "ArticleState",
     "Assurance",
     "BriefForm",
     "CapabilityParity",

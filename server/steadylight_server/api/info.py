@@ -11,6 +11,7 @@ from steadylight_server.access.models import Viewer
 from steadylight_server.access.service import AccessService
 from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.context.service import ContextService
+from steadylight_server.context.viewpoints import Viewpoints
 from steadylight_server.core.audit import Audit
 from steadylight_server.core.errors import Invalid, Unauthenticated
 from steadylight_server.core.rates import Rate, Rates
@@ -18,6 +19,9 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.knowledge.editing import Editing
+from steadylight_server.knowledge.search import SearchService
+from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.operations.service import Operations
@@ -38,8 +42,12 @@ class Services:
     rates: Rates
     identity: IdentityService
     timeline: TimelineService
+    knowledge: KnowledgeService
+    editing: Editing
+    search: SearchService
     journeys: JourneyService
     context: ContextService
+    viewpoints: Viewpoints
     operations: Operations
     errands: JourneyOperations
     capabilities: CapabilityService

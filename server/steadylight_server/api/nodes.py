@@ -6,7 +6,8 @@ import strawberry
 
 from steadylight_server.core.errors import NotFound
 
-CUSTOMER, ACTION, CONTACT, LINK, JOURNEY, PERFORMANCE = "cus", "act", "con", "lnk", "jrn", "prf"
+CUSTOMER, ACTION, CONTACT, LINK = "cus", "act", "con", "lnk"
+JOURNEY, PERFORMANCE, ARTICLE = "jrn", "prf", "art"
 
 
 def shown(prefix: str, id: UUID) -> strawberry.ID:

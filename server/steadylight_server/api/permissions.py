@@ -67,6 +67,7 @@ READ_BY_STAFF = Rule(_STAFF, Scope.CUSTOMERS_READ)
 RECORD = Rule(frozenset({Role.CHANNEL, Role.CUSTOMER}), Scope.ACTIONS_WRITE)
 RECORD_IN_BULK = Rule(frozenset({Role.CHANNEL}), Scope.ACTIONS_WRITE)
 REPORT = Rule(frozenset({Role.CHANNEL, Role.ADMIN}), Scope.CAPABILITIES_REPORT)
+EDIT = Rule(_ALL - {Role.CUSTOMER}, Scope.KNOWLEDGE_WRITE)
 LINK = Rule(_STAFF, Scope.IDENTITIES_LINK)
 RUN = Rule(frozenset({Role.ADMIN}), Scope.CHANNELS_REGISTER)
 
@@ -111,6 +112,11 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Performance", "begunAt endedAt"),
         *_fields("PerformanceFailure", "code message"),
         *_fields("PerformanceProgress", "done message at"),
+        *_fields("Query", "article articles"),
+        *_fields("Article", "id slug version title locale topics fragments updatedAt"),
+        *_fields("ArticleFragment", "id heading locale html plain sms spoken"),
+        *_fields("ArticleConnection", "edges nodes pageInfo"),
+        *_fields("ArticleEdge", "node cursor"),
     ],
     READ_INSIDE: [
         *_fields("Action", "agent traits"),
@@ -119,7 +125,10 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Context", "brief"),
         *_fields("Trait", "name value at assurance channel actionId"),
     ],
-    READ_IN_BULK: [*_fields("Query", "contextDocument"), *_fields("RecordActionsPayload", "contextDocument")],
+    READ_IN_BULK: [
+        *_fields("Query", "contextDocument articleDocument"),
+        *_fields("RecordActionsPayload", "contextDocument"),
+    ],
     RECORD: [
         *_fields("Mutation", "recordAction startJourney askQuestion answerQuestion advanceJourney setJourneyStatus"),
         *_fields("StartJourneyPayload", "journey answers resumed token"),
@@ -150,8 +159,24 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("GapMet", "capability channel why times customers changed changes"),
         *_fields("ChannelChange", "channel times"),
         *_fields("Customer", "links"),
+        *_fields("Query", "affectedBy"),
+        *_fields("ShowingConnection", "edges nodes pageInfo"),
+        *_fields("ShowingEdge", "node cursor"),
+        *_fields("Showing", "customer channel contact at fragments rendering locale hash actionId"),
         *_fields("Link", "id reason status refusal assurance at actionId by why"),
         *_fields("Link", "retiredAt retiredBy retiredWhy identifiers customers"),
+    ],
+    EDIT: [
+        *_fields("Query", "articleRecord"),
+        *_fields("ArticleRecord", "id slug state revision published draft owner reviewOn capabilities journeys"),
+        *_fields("ArticleRecord", "versions diff"),
+        *_fields("ArticleVersion", "number state author reason at files"),
+        *_fields("ArticleFile", "name text"),
+        *_fields("ArticleDifference", "part locale diff"),
+        *_fields("Mutation", "saveArticle publishArticle expireArticle"),
+        *_fields("SaveArticlePayload", "article"),
+        *_fields("PublishArticlePayload", "article"),
+        *_fields("ExpireArticlePayload", "article"),
     ],
     LINK: [
         *_fields("Query", "mergePreview identityConflicts"),

@@ -83,8 +83,8 @@ class RecordActionsPayload:
         return self.answer.token
 
     @strawberry.field(
-        description="What the channel may know of a customer now, these actions included. Null, with an error, where it "
-        "cannot be read: what became of the actions is told all the same."
+        description="What the channel may know of a customer now, these actions included. Null, with an error, where "
+        "it cannot be read: what became of the actions is told all the same."
     )
     async def context_document(self, info: Info, input: _Asked) -> ContextDocument | None:
         return await contexts.told(info, _after(input, self.answer))

@@ -1,6 +1,6 @@
 """Scalars: times as RFC 3339 in UTC, and the documents of the bulk paths, each described by a JSON Schema."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NewType
 
 import strawberry
@@ -15,6 +15,7 @@ Counter = NewType("Counter", int)
 ActionBatch = NewType("ActionBatch", object)
 VerdictBatch = NewType("VerdictBatch", object)
 ContextDocument = NewType("ContextDocument", object)
+ArticleDocument = NewType("ArticleDocument", object)
 
 _time = TypeAdapter(Time)
 
@@ -70,5 +71,17 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="ContextDocument",
         description="A whole context in one JSON object: what `Context` says, at a fraction of the cost.",
         specified_by_url="context.schema.json",
+    ),
+    ArticleDocument: strawberry.scalar(
+        name="ArticleDocument",
+        description="What of an article is for the viewer in one JSON object, in every rendering.",
+        specified_by_url="article.schema.json",
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="A day: `2026-11-22`.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=date.isoformat,
+        parse_value=date.fromisoformat,
     ),
 }

@@ -17,9 +17,11 @@ from steadylight_server.api.capabilities import (
 from steadylight_server.api.channels import ChannelMutations, ChannelQueries
 from steadylight_server.api.contexts import ContextQueries
 from steadylight_server.api.customers import Customer, CustomerQueries
+from steadylight_server.api.editing import EditingMutations, EditingQueries
 from steadylight_server.api.errors import Schema
 from steadylight_server.api.identities import IdentityMutations, IdentityQueries
 from steadylight_server.api.journeys import Journey, JourneyMutations
+from steadylight_server.api.knowledge import Article, KnowledgeQueries
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.parity import ParityQueries
 from steadylight_server.api.permissions import PERMISSIONS
@@ -28,12 +30,28 @@ from steadylight_server.api.scalars import SCALARS
 
 
 @strawberry.type(description="What can be read.")
-class Query(CustomerQueries, ContextQueries, CapabilityQueries, ParityQueries, IdentityQueries, ChannelQueries):
+class Query(
+    CustomerQueries,
+    ContextQueries,
+    KnowledgeQueries,
+    EditingQueries,
+    CapabilityQueries,
+    ParityQueries,
+    IdentityQueries,
+    ChannelQueries,
+):
     pass
 
 
 @strawberry.type(description="What can be done.")
-class Mutation(ActionMutations, JourneyMutations, CapabilityMutations, IdentityMutations, ChannelMutations):
+class Mutation(
+    ActionMutations,
+    JourneyMutations,
+    EditingMutations,
+    CapabilityMutations,
+    IdentityMutations,
+    ChannelMutations,
+):
     pass
 
 
@@ -56,7 +74,7 @@ def schema(limits: Limits | None = None) -> Schema:
         limits=limits,
         trusted=trusted(),
         permissions=PERMISSIONS,
-        types=[Customer, Action, Journey, Performance],
+        types=[Customer, Action, Journey, Article, Performance],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from steadylight import SteadylightError as ClientError
 from steadylight_server.cli import (
+    article_files,
+    articles,
     audit,
     blueprints,
     channels,
@@ -62,5 +64,7 @@ program.add_typer(keys.group, name="key")
 program.add_typer(links.admin, name="admin")
 program.add_typer(links.agent, name="agent")
 program.add_typer(links.session, name="session")
+article_files.add_to(articles.group)
+program.add_typer(articles.group, name="articles")
 program.add_typer(audit.group, name="audit")
 program.add_typer(parity.group, name="parity")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from steadylight_server.blueprint.service import BlueprintService
     from steadylight_server.capabilities.models import Capability
     from steadylight_server.core.mongo import Database
+    from steadylight_server.knowledge.editing import Editing
 
 
 @asynccontextmanager
@@ -87,6 +88,18 @@ async def declared(stores: "Stores") -> "Mapping[str, Capability]":
         return read(version.text).capabilities_declared(number)
     except Invalid as error:
         raise Failure(f"The blueprint in force cannot be read by this release.\n{error.message}") from None
+
+
+@asynccontextmanager
+async def editing(settings: Settings) -> "AsyncIterator[Editing]":
+    """Articles, in the database of the settings, as `access`."""
+    from steadylight_server.app import database_uri
+    from steadylight_server.core.audit import Audit
+    from steadylight_server.knowledge.editing import Editing
+
+    with database_uri(settings, join=True) as uri:
+        async with opened(settings, uri) as (_, stores):
+            yield Editing(stores.articles, Audit(stores.audit))
 
 
 @asynccontextmanager

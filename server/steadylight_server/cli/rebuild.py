@@ -17,8 +17,8 @@ def add_to(program: typer.Typer) -> None:
         "rebuild",
         epilog="Example: steadylight rebuild --data /var/lib/steadylight",
         help="Make everything that is derived from actions anew: contacts, traits, the types that were seen, answers, "
-        "gaps that were met, and the journeys that the blueprint in force threads. Servers can go on recording "
-        "meanwhile.",
+        "gaps that were met, who was shown which article, and the journeys that the blueprint in force threads. "
+        "Servers can go on recording meanwhile.",
     )(rebuild)
 
 
@@ -38,6 +38,7 @@ def rebuild(data: Data = None, json: AsJson = False) -> None:
 async def _rebuilt(chosen: Settings, uri: str, *, quiet: bool) -> tuple[int, float]:
     from steadylight_server.blueprint.watch import Watch
     from steadylight_server.identity.kinds import Kinds
+    from steadylight_server.ingest.showings import ShowingsRebuilt
     from steadylight_server.timeline.rebuild import rebuild
 
     async with opened(chosen, uri) as (database, stores):
@@ -48,6 +49,11 @@ async def _rebuilt(chosen: Settings, uri: str, *, quiet: bool) -> tuple[int, flo
             actions = await rebuild(
                 database,
                 lambda done: at(done, f"{done:,} actions"),
-                others=[stores.threads.beside, stores.answers.beside, stores.gaps.beside],
+                others=[
+                    stores.threads.beside,
+                    stores.answers.beside,
+                    stores.gaps.beside,
+                    lambda suffix: ShowingsRebuilt(stores.showings.beside(suffix)),
+                ],
             )
         return actions, time.monotonic() - began

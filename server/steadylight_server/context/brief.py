@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from unicodedata import category, normalize
 from uuid import UUID
 
-from steadylight_server.context import gsm
 from steadylight_server.context.models import Context
+from steadylight_server.core import gsm
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.journeys.models import Answer, Category, Journey, Sensitivity, Status
 

@@ -154,6 +154,11 @@ class Collection:
         with translated():
             await self._of.delete_one(query, session=CURRENT.get())
 
+    async def distinct(self, field: str) -> list[Any]:
+        """The values of a field that has an index, each once, in no order; None for what lacks it."""
+        with translated():
+            return await self._of.distinct(field, session=CURRENT.get())
+
     async def count(self, query: Mapping[str, Any]) -> int:
         """How many match. Scans: for operators and tests, never for a request."""
         with translated():
@@ -231,6 +236,8 @@ class Inserts:
         self._asked = asyncio.ensure_future(self._stream.try_next())
         with translated():
             event = await asyncio.shield(self._asked)
+        if event is None and not self._stream.alive:  # its collection was dropped
+            raise Unavailable("The stream of changes has ended. Read anew.")
         if event is None:
             return None
         self.at = event["clusterTime"]

@@ -30,9 +30,11 @@ from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest import shape
 from steadylight_server.ingest.models import ActionInput, Answer, Refusal, Verdict, VerdictKind, Warning
 from steadylight_server.ingest.personas import Personas
+from steadylight_server.ingest.showings import showings
 from steadylight_server.ingest.store import Intent, IntentStore
 from steadylight_server.insights.service import Insights
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.knowledge.service import KnowledgeService
 from steadylight_server.timeline.models import IMPORTED, Action, Outcome, Subject
 from steadylight_server.timeline.service import TimelineService
 
@@ -64,6 +66,7 @@ class Ingest:
         identity: IdentityService,
         timeline: TimelineService,
         journeys: JourneyService,
+        knowledge: KnowledgeService,
         insights: Insights,
         *,
         token_secret: bytes,
@@ -75,6 +78,7 @@ class Ingest:
         self._timeline = timeline
         self._journeys = journeys
         self._insights = insights
+        self._knowledge = knowledge
         self._personas = Personas(identity, timeline)
         self._token_secret = token_secret
         self._clock = clock
@@ -191,6 +195,7 @@ class Ingest:
         fresh = await self._timeline.project(actions)
         await self._identity.prove([one for action in actions for one in self._evidence(action)])
         await self._personas.join(actions)
+        await self._knowledge.note(showings(actions))
         await self._journeys.project(actions)  # which asks who is one customer
         await self._insights.project(actions)
         return fresh

@@ -49,7 +49,10 @@ def test_a_channel_may_be_registered_with_less_assurance(shared_server: LiveServ
 def test_an_admin_speaks_for_no_channel(shared_server: LiveServer) -> None:
     who = shared_server.graphql(VIEWER, key=shared_server.admin_key)["data"]["viewer"]
 
-    assert (who["channel"], who["scopes"]) == (None, ["channels:register", "customers:read", "identities:link"])
+    assert (who["channel"], who["scopes"]) == (
+        None,
+        ["channels:register", "customers:read", "identities:link", "knowledge:write"],
+    )
 
 
 def test_channels_are_for_admins(shared_server: LiveServer) -> None:

@@ -21,7 +21,7 @@ def test_keys_are_made_for_a_channel_or_an_admin(web: str, steadylight: Steadyli
     assert less["scopes"] == ["actions:write"]
     assert (admin["channel"], admin["scopes"]) == (
         None,
-        ["capabilities:report", "channels:register", "customers:read", "identities:link"],
+        ["capabilities:report", "channels:register", "customers:read", "identities:link", "knowledge:write"],
     )
     assert [key["id"] for key in steadylight.json("key", "list", "web")] == [web, full["id"], less["id"]]
     assert [key["id"] for key in steadylight.json("key", "list", "--admin")] == [admin["id"]]

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from steadylight_server.context import brief, gsm
+from steadylight_server.context import brief
 from steadylight_server.context.models import BriefForm, Context
+from steadylight_server.core import gsm
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.identity.models import Customer, Identifier, Key, Profile
 from steadylight_server.journeys.models import (

@@ -408,6 +408,7 @@ def swept(house: Slices) -> Ingest:
         process.identity,
         process.timeline,
         process.journeys,
+        process.knowledge,
         process.insights,
         token_secret=SECRET,
     )

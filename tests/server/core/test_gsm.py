@@ -2,7 +2,7 @@
 
 import pytest
 
-from steadylight_server.context import gsm
+from steadylight_server.core import gsm
 
 
 @pytest.mark.parametrize(

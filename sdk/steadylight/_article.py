@@ -1,0 +1,94 @@
+"""An article as a contact is shown it, as an exchange that both clients play; each time it is recorded."""
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from . import _operations
+from ._answers import Answer
+from ._contact import Recording
+from ._errors import NotFound, ProtocolError
+from ._known import Known
+from ._models import Article, Rendering
+from ._options import Options
+from ._protocol import Request, Sleep, asking
+from ._reading import AWAY
+
+Fetching = Generator[Request | Sleep, Answer | None, Article]
+
+
+def fetching(
+    known: Known[Article],
+    options: Options,
+    contact: Recording,
+    slug: str,
+    *,
+    rendering: Rendering,
+    locale: str | None,
+    as_employee: bool,
+    agent: str | None,
+    within: float,
+    stale_ok: bool,
+) -> Fetching:
+    """What of the article is for who is in that contact. Raises the error tree, unless what is known may stand in.
+
+    What was fetched before is asked for by its ETag: a server that has nothing else says so in a few bytes.
+    """
+    until = options.clock() + within
+    identifiers, token = contact._identifiers, contact._token
+    # With the assurance: what somebody signed in was shown is not for whom merely claims to be them.
+    who = (slug, locale, as_employee, contact.key, tuple(tuple(sorted(one.items())) for one in identifiers), token)
+    last = known.get(who)
+    given: dict[str, Any] = {"slug": slug, "identifiers": list(identifiers), "contact": contact.key}
+    optional = {"locale": locale, "asEmployee": True if as_employee else None, "ifNoneMatch": last and last.etag}
+    given |= {name: value for name, value in optional.items() if value is not None}
+    try:
+        data = yield from asking(
+            "FetchArticle",
+            _operations.FETCH_ARTICLE,
+            {"input": given},
+            options,
+            until,
+            repeatable=True,
+            headers={} if token is None else {"Steadylight-Customer": token},
+        )
+        article = _read(data, last)
+        known.put(who, article)
+    except NotFound:
+        known.drop(who)  # it is no longer for them, or for nobody: what is kept must not be shown again
+        raise
+    except AWAY:
+        if not stale_ok or last is None:
+            raise
+        article = last.model_copy(update={"stale": True})
+    contact.record(
+        "article.shown",
+        _told(article, rendering),
+        subject=("article", article.slug),
+        actor="AGENT" if as_employee else "CUSTOMER",
+        agent=agent if as_employee else None,
+    )
+    return article
+
+
+def _read(data: Mapping[str, Any], last: Article | None) -> Article:
+    found = data.get("articleDocument")
+    if found is None and last is not None:
+        return last
+    try:
+        return Article.model_validate(found)
+    except ValidationError as error:
+        raise ProtocolError("The article is not in a form that this version of the SDK knows.") from error
+
+
+def _told(article: Article, rendering: Rendering) -> dict[str, Any]:
+    """What was shown, so that whoever was shown what turned out to be wrong can be found."""
+    return {
+        "article": article.slug,
+        "version": article.version,
+        "fragments": [one.id for one in article.fragments],
+        "rendering": rendering,
+        "locale": article.locale,
+        "hash": article.hashes[rendering],
+    }

@@ -1,0 +1,195 @@
+"""`steadylight articles`: articles listed, shown, published and expired, and what became of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from steadylight_server.cli import database
+from steadylight_server.cli.options import AsJson, Data, operator, settings
+from steadylight_server.cli.output import as_json, as_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from steadylight_server.knowledge.editing import Editing
+    from steadylight_server.knowledge.models import Article, Version
+
+T = TypeVar("T")
+group = typer.Typer(help="Articles: what every channel tells its customers.", no_args_is_help=True)
+
+_TOGETHER = 100
+
+Slug = Annotated[str, typer.Argument(help="The article's name.", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why, for the history.", show_default=False)]
+
+
+def run(data: Path | None, ask: "Callable[[Editing], Awaitable[T]]") -> T:
+    """What `ask` returns, given articles to write and read."""
+
+    async def asked() -> T:
+        async with database.editing(settings(data)) as editing:
+            return await ask(editing)
+
+    return asyncio.run(asked())
+
+
+async def each(editing: "Editing") -> "AsyncIterator[Article]":
+    """All articles by name."""
+    after: str | None = None
+    while found := await editing.articles(after=after, limit=_TOGETHER):
+        for article in found:
+            yield article
+        after = found[-1].slug
+
+
+@group.command(
+    "list", epilog="Example: steadylight articles list --json", help="Show all articles, published or not, by name."
+)
+def _list(data: Data = None, json: AsJson = False) -> None:
+    async def found(editing: "Editing") -> list[dict[str, Any]]:
+        return [_told(article, await editing.latest(article)) async for article in each(editing)]
+
+    articles = run(data, found)
+    if json:
+        as_json(articles)
+    elif articles:
+        heads = ["article", "title", "state", "version", "draft", "updated at", "owner", "review on"]
+        names = ["article", "title", "state", "version", "draft", "updated_at", "owner", "review_on"]
+        as_table(heads, [[one[name] for name in names] for one in articles])
+    else:
+        typer.echo("There is no article yet. Bring some in: steadylight articles import FOLDER")
+
+
+@group.command(
+    "show",
+    epilog="Example: steadylight articles show roaming-charges --version 3",
+    help="Print what an article says, as files of Markdown: what is published, or its latest version.",
+)
+def _show(
+    article: Slug,
+    version: Annotated[int | None, typer.Option(min=1, help="Which one.", show_default="what is shown")] = None,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    from steadylight_server.knowledge import folder
+
+    async def found(editing: "Editing") -> "Version":
+        if version is not None:
+            return await editing.version(article, version)
+        there = await editing.article(article)
+        return there.published or await editing.latest(there)
+
+    one = run(data, found)
+    files = folder.files(one)
+    if json:
+        as_json({**_version(one), "files": files})
+        return
+    for name, text in files.items():
+        typer.secho(f"# {name}, version {one.number}, {one.state.value}", fg="blue", err=True)
+        typer.echo(text, nl=False)
+
+
+@group.command(
+    "history", epilog="Example: steadylight articles history roaming-charges", help="Show all versions, latest first."
+)
+def _history(article: Slug, data: Data = None, json: AsJson = False) -> None:
+    async def found(editing: "Editing") -> "list[Version]":
+        await editing.article(article)
+        return await editing.versions(article)
+
+    versions = [_version(one) for one in run(data, found)]
+    if json:
+        as_json(versions)
+    else:
+        as_table(["version", "state", "at", "by", "why"], [list(one.values())[1:] for one in versions])
+
+
+@group.command(
+    "diff",
+    epilog="Example: steadylight articles diff roaming-charges 3 4",
+    help="Show what changed between two versions of an article, fragment by fragment.",
+)
+def _diff(
+    article: Slug,
+    before: Annotated[int, typer.Argument(min=1, help="The version before.", show_default=False)],
+    after: Annotated[
+        int | None, typer.Argument(min=1, help="The version after. Left out: the latest.", show_default=False)
+    ] = None,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    async def found(editing: "Editing") -> Any:
+        return await editing.diff(article, before, after or (await editing.article(article)).number)
+
+    parts = run(data, found)
+    if json:
+        as_json([{"part": one.part, "locale": one.locale, "diff": one.diff} for one in parts])
+    elif parts:
+        typer.echo("\n\n".join(f"{one.part} ({one.locale})\n{one.diff}" for one in parts))
+    else:
+        typer.echo("They say the same.")
+
+
+@group.command(
+    "publish",
+    epilog='Example: steadylight articles publish roaming-charges --reason "new tariff"',
+    help="Publish an article's draft: from now on every channel shows it.",
+)
+def _publish(article: Slug, reason: Reason, data: Data = None, json: AsJson = False) -> None:
+    async def done(editing: "Editing") -> "Article":
+        there = await editing.article(article)
+        return await editing.publish(article, revision=there.revision, reason=reason, by=operator())
+
+    _tell(run(data, done), json=json)
+
+
+@group.command(
+    "expire",
+    epilog='Example: steadylight articles expire roaming-charges --reason "no such tariff any more"',
+    help="Take an article back: from now on no channel shows it.",
+)
+def _expire(article: Slug, reason: Reason, data: Data = None, json: AsJson = False) -> None:
+    async def done(editing: "Editing") -> "Article":
+        there = await editing.article(article)
+        return await editing.expire(article, revision=there.revision, reason=reason, by=operator())
+
+    _tell(run(data, done), json=json)
+
+
+def _told(article: "Article", latest: "Version") -> dict[str, Any]:
+    content = (article.published or latest).content
+    return {
+        "article": article.slug,
+        "title": content.title,
+        "state": article.state.value,
+        "version": article.published.number if article.published is not None else None,
+        "draft": article.draft,
+        "updated_at": _at(article.updated_at),
+        "owner": content.owner,
+        "review_on": content.review_on and content.review_on.isoformat(),
+    }
+
+
+def _version(one: "Version") -> dict[str, Any]:
+    return {
+        "article": one.article,
+        "version": one.number,
+        "state": one.state.value,
+        "at": _at(one.at),
+        "by": one.author,
+        "why": one.reason,
+    }
+
+
+def _at(moment: "datetime") -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _tell(article: "Article", *, json: bool) -> None:
+    if json:
+        as_json({"article": article.slug, "state": article.state.value, "version": article.number})
+    else:
+        typer.echo(f"{article.slug} is {article.state.value}, as version {article.number}.")

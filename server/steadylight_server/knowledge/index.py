@@ -1,0 +1,184 @@
+"""What is searched: the fragments that are published, in memory, found by tantivy. No database, no clock, no I/O.
+
+Each fragment has one audience, by its key, and whoever searches names the keys of those that they are one of. The keys
+are terms of the query, so that nothing else is looked at; and whatever depends on other fragments, as what a word is
+worth, comes from the statistics of these audiences alone (`statistics`). Tantivy finds the candidates by its own BM25,
+with the words' worth put right (`query`); the best of them are put in order by `ranking`.
+
+A change is seen whole or not at all: a search works on the state that was there when it began. Changes may come from
+any thread, one at a time; searches from any number of them meanwhile.
+"""
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tantivy
+
+from steadylight_server.knowledge.analysis import analyser
+from steadylight_server.knowledge.entries import Entry, Indexed, State, document, indexed, schema
+from steadylight_server.knowledge.query import MOST_SUGGESTIONS, Count, Search
+from steadylight_server.knowledge.ranking import BEST, Asked, Weights
+from steadylight_server.knowledge.snippets import Marked, snippet
+from steadylight_server.knowledge.statistics import Statistics
+
+_HEAP = 15_000_000  # bytes in which a change is prepared; tantivy's least
+
+
+class Hit(NamedTuple):
+    """A fragment that was found; the score says nothing beyond this one search."""
+
+    entry: Entry
+    score: float
+    snippet: Marked
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found, the best first. `total` counts all, of which the best `MOST_RANKED` can be had.
+
+    `meant` is the query with words that are there in place of those that are not; None where nothing was mended.
+    """
+
+    hits: Sequence[Hit] = ()
+    total: int = 0
+    meant: str | None = None
+    topics: Sequence[Count] = ()
+    locales: Sequence[Count] = ()
+
+
+class Index:
+    """Fragments that can be searched, each by whom it is for."""
+
+    def __init__(self, weights: Weights = BEST) -> None:
+        #: What the order depends on.
+        self.weights = weights
+        self._schema = schema()
+        self._index = tantivy.Index(self._schema)
+        self._writer = self._index.writer(heap_size=_HEAP, num_threads=1)
+        self._changing = threading.Lock()
+        self._next = 0
+        self._state = State(self._index.searcher())
+
+    def __len__(self) -> int:
+        """How many fragments there are."""
+        return len(self._state.entries)
+
+    def __contains__(self, article: str) -> bool:
+        """Whether anything of the article is there."""
+        return article in self._state.numbers
+
+    @property
+    def audiences(self) -> Collection[str]:
+        """The keys of those for whom anything is there."""
+        return self._state.statistics.keys()
+
+    def put(self, article: str, entries: Sequence[Entry]) -> None:
+        """These are the article's fragments from now on; none takes it out."""
+        self.change({article: entries})
+
+    def remove(self, article: str) -> None:
+        """Takes the article out. One that is not there is none."""
+        self.change({article: ()})
+
+    def change(self, articles: Mapping[str, Sequence[Entry]]) -> None:
+        """These are the fragments of these articles from now on; all is seen at once."""
+        counted = {article: [indexed(entry) for entry in entries] for article, entries in articles.items()}
+        with self._changing:
+            self._change(counted)
+
+    def replace(self, articles: Mapping[str, Sequence[Entry]]) -> None:
+        """These articles, and no others, are there from now on; all is seen at once."""
+        counted = {article: [indexed(entry) for entry in entries] for article, entries in articles.items()}
+        with self._changing:
+            self._change({**{article: [] for article in self._state.numbers}, **counted})
+
+    def _change(self, articles: Mapping[str, Sequence[Indexed]]) -> None:
+        before = self._state
+        entries, numbers = dict(before.entries), dict(before.numbers)
+        statistics = _Counting(before.statistics)
+        for article, several in articles.items():
+            if article in numbers:
+                self._writer.delete_documents_by_term("article", article)
+            for number in numbers.pop(article, ()):
+                statistics.count(entries.pop(number), -1)
+            for one in several:
+                entries[self._next] = one
+                numbers[article] = [*numbers.get(article, ()), self._next]
+                self._writer.add_document(document(self._next, one))
+                statistics.count(one, 1)
+                self._next += 1
+        self._writer.commit()
+        self._index.reload()
+        self._state = State(self._index.searcher(), entries, numbers, statistics.counted())
+
+    def search(
+        self,
+        query: str,
+        *,
+        audiences: Collection[str],
+        topics: Collection[str] = (),
+        locales: Collection[str] = (),
+        first: int = 10,
+        offset: int = 0,
+        counts: bool = False,
+    ) -> Found:
+        """What answers the query best, of what is for these audiences: so many hits behind the offset.
+
+        Whatever somebody types is a query. A word that is not there is mended where others are near, and the last one,
+        with nothing behind it, may be the beginning of another. `topics` and `locales` narrow it to fragments with one
+        of them; with `counts` these are counted over all that was found.
+        """
+        search = Search(self._state, self._schema, self.weights, audiences)
+        asked, meant = search.asked(query)
+        if not asked:
+            return Found()
+        wanted = search.query(asked, topics, locales)
+        found, total = search.found(wanted, asked)
+        worths = {name: _worths(terms) for name, terms in asked.items()}
+        page = found[offset : offset + first]
+        hits = [Hit(one.entry, score, _snippet(one, worths[one.language])) for score, one in page]
+        return Found(hits, total, meant, *(search.counted(wanted) if counts else ()))
+
+    def suggest(self, text: str, *, audiences: Collection[str], limit: int = 5) -> list[str]:
+        """The text with its last word completed, as often as there is something to be found by it all.
+
+        Those by which most is found come first; nothing where the text does not end in a word.
+        """
+        search = Search(self._state, self._schema, self.weights, audiences)
+        return search.completed(text, min(limit, MOST_SUGGESTIONS))
+
+
+class _Counting:
+    """Statistics that are being changed: of what changes, a copy."""
+
+    def __init__(self, before: Mapping[str, Mapping[str, Statistics]]) -> None:
+        self._before = before
+        self._changed: dict[tuple[str, str], Statistics] = {}
+
+    def count(self, one: Indexed, sign: int) -> None:
+        """One fragment more, or less for a `sign` of -1."""
+        key = (one.entry.audience, one.language)
+        if key not in self._changed:
+            known = self._before.get(key[0], {}).get(key[1])
+            self._changed[key] = known.copy() if known else Statistics(one.language)
+        self._changed[key].count(one.lengths, one.occurrences, one.words, sign)
+
+    def counted(self) -> Mapping[str, Mapping[str, Statistics]]:
+        """All as it is now, without audiences of which nothing is left."""
+        found = {audience: dict(several) for audience, several in self._before.items()}
+        for (audience, language), one in self._changed.items():
+            found.setdefault(audience, {})[language] = one
+        left = {key: {name: one for name, one in several.items() if one.fragments} for key, several in found.items()}
+        return {key: several for key, several in left.items() if several}
+
+
+def _worths(terms: Sequence[Asked]) -> Mapping[str, float]:
+    return {stem: term.idf for term in terms for stem, _ in term.stems}
+
+
+def _snippet(one: Indexed, worths: Mapping[str, float]) -> Marked:
+    rules = analyser(one.language)
+    stems = {stem for stem in worths if stem in one.occurrences and one.occurrences[stem].body}
+    return snippet(one.entry.body, rules.places(one.entry.body, stems), lambda word: worths[rules.stem(word)])

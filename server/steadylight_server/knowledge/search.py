@@ -1,0 +1,219 @@
+"""Keeps the index of this server up to date with what is published on any, and searches it for a viewer.
+
+All that is published is read at the start and in memory then; a change stream tells of each change. Whatever is read
+is applied in one go, so that many changes at once cost little more than one. A stream that is lost is opened again and
+all is read anew: what was missed meanwhile is not known.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+
+from steadylight_server.core.errors import Unavailable
+from steadylight_server.knowledge.audience import Audience, Viewpoint, holding
+from steadylight_server.knowledge.entries import Entry
+from steadylight_server.knowledge.index import Index
+from steadylight_server.knowledge.models import Article, Content, Fragment, Shown, Version, fallbacks
+from steadylight_server.knowledge.query import Count
+from steadylight_server.knowledge.render import plain
+from steadylight_server.knowledge.selection import Selection, Selections
+from steadylight_server.knowledge.service import KnowledgeService
+from steadylight_server.knowledge.snippets import Marked
+from steadylight_server.knowledge.store import Changes
+from steadylight_server.knowledge.view import shown
+
+log = structlog.get_logger("steadylight.knowledge")
+
+MOST_HITS = 50
+RETRY = 1.0  # seconds until a lost stream is opened again
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A fragment that was found, of an article as it is shown to the viewer."""
+
+    article: Shown
+    fragment: Fragment
+    score: float
+    snippet: Marked
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found for a viewer, the best first. `total` counts all that could be found; `meant` is the query as it
+    was mended, None where nothing was. Topics and locales are counted over all, if that was asked for.
+    """
+
+    hits: Sequence[Hit] = ()
+    total: int = 0
+    meant: str | None = None
+    topics: Sequence[Count] = ()
+    locales: Sequence[Count] = ()
+
+
+class SearchService:
+    """Finds what is published, and for the viewer."""
+
+    def __init__(self, knowledge: KnowledgeService) -> None:
+        self._knowledge = knowledge
+        self._index = Index()
+        self._selections = Selections()
+        # What was read of each article.
+        self._articles: Mapping[str, Article] = {}
+
+    def search(
+        self,
+        query: str,
+        viewpoint: Viewpoint,
+        locale: str | None = None,
+        *,
+        topics: Collection[str] = (),
+        locales: Collection[str] = (),
+        first: int = 10,
+        offset: int = 0,
+        counts: bool = False,
+    ) -> Answer:
+        """What answers the query best, of what is shown to the viewer, who asks for that locale: at most `MOST_HITS`
+        behind the offset. It says nothing of anything else; whatever is typed is a query.
+        """
+        held, keys = self._held(viewpoint, locale)
+        first = min(first, MOST_HITS)
+        found = self._index.search(
+            query, audiences=keys, topics=topics, locales=locales, first=first, offset=offset, counts=counts
+        )
+        articles: dict[str, Shown | None] = {}
+        hits = []
+        for entry, score, snippet in found.hits:
+            version, fragment = entry.source
+            if entry.article not in articles:
+                articles[entry.article] = shown(version, held, locale)
+            article = articles[entry.article]
+            assert article is not None, "what is found is shown"
+            hits.append(Hit(article, fragment, score, snippet))
+        return Answer(tuple(hits), found.total, found.meant, found.topics, found.locales)
+
+    def suggest(self, text: str, viewpoint: Viewpoint, locale: str | None = None, *, limit: int = 5) -> list[str]:
+        """The text with its last word completed in ways by which something is found that is shown to the viewer."""
+        _, keys = self._held(viewpoint, locale)
+        return self._index.suggest(text, audiences=keys, limit=limit)
+
+    def _held(self, viewpoint: Viewpoint, locale: str | None) -> tuple[frozenset[Audience], Sequence[str]]:
+        held = holding(viewpoint, self._selections.audiences())
+        return held, self._selections.holding(held, locale)
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """All that is published can be found when this is entered, and whatever changes, soon after.
+
+        Raises Unavailable where the database cannot be asked at the start.
+        """
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._follow(ready))
+        try:
+            await ready
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _follow(self, ready: "asyncio.Future[None]") -> None:
+        while True:
+            try:
+                async with self._knowledge.changes() as changes:
+                    await self._read_anew()
+                    if not ready.done():
+                        ready.set_result(None)
+                    await self._apply_all(changes)
+            except Unavailable as error:
+                if not ready.done():
+                    ready.set_exception(error)
+                    return
+                log.warning("changes of articles were lost; all will be read anew", seconds=RETRY)
+            except Exception as error:
+                if not ready.done():
+                    ready.set_exception(error)
+                    return
+                log.exception("following changes of articles failed; all will be read anew", seconds=RETRY)
+            await asyncio.sleep(RETRY)
+
+    async def _read_anew(self) -> None:
+        articles = [article async for article in self._knowledge.published()]
+        await self._apply(articles, anew=True)
+        log.info("articles can be searched", articles=len(articles), fragments=len(self._index))
+
+    async def _apply_all(self, changes: Changes) -> None:
+        """Applies what the stream tells, together with what came meanwhile, until it fails. Raises Unavailable."""
+        told: asyncio.Queue[Article | Exception] = asyncio.Queue()
+
+        async def read() -> None:
+            try:
+                while True:
+                    if (article := await changes.next()) is not None:
+                        told.put_nowait(article)
+            except Exception as error:
+                told.put_nowait(error)
+
+        reading = asyncio.create_task(read())
+        try:
+            while True:
+                several = [await told.get()]
+                while not told.empty():
+                    several.append(told.get_nowait())
+                await self._apply([one for one in several if isinstance(one, Article)])
+                for one in several:
+                    if isinstance(one, Exception):
+                        raise one
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+
+    async def _apply(self, articles: Iterable[Article], *, anew: bool = False) -> None:
+        """Brings the index to these articles; what it has already, and a draft, changes nothing."""
+        before = {} if anew else self._articles
+        read = dict(before)
+        for one in articles:
+            known = read.get(one.slug)
+            if known is None or one.revision > known.revision:
+                read[one.slug] = one
+        changed = [one for slug, one in read.items() if one is not before.get(slug)]
+        entries = {one.slug: self._entries(one.published) for one in changed if one.published != _of(before, one.slug)}
+        self._articles = read
+        if anew:
+            await asyncio.to_thread(self._index.replace, entries)
+        elif entries:
+            await asyncio.to_thread(self._index.change, entries)
+        self._selections.keep(self._index.audiences)
+
+    def _entries(self, version: Version | None) -> list[Entry]:
+        """What of a version is searched."""
+        if version is None:
+            return []
+        return [
+            Entry(
+                article=version.article,
+                fragment=one.id,
+                locale=one.locale,
+                title=_title(version.content, one.locale),
+                heading=one.heading or "",
+                body=plain(one.body),
+                audience=self._selections.key(Selection.of(one, version.content)),
+                version=version.number,
+                topics=version.content.topics,
+                source=(version, one),
+            )
+            for one in version.content.fragments
+        ]
+
+
+def _of(articles: Mapping[str, Article], slug: str) -> Version | None:
+    return articles[slug].published if slug in articles else None
+
+
+def _title(content: Content, locale: str) -> str:
+    """In that locale, or the next best one."""
+    return next(content.titles[one] for one in fallbacks(locale, content.locale) if one in content.titles)

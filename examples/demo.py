@@ -6,7 +6,15 @@ examples/demo.py NAME` plays one story. It ends by itself in some seconds: with 
 else with 1. Whatever it started it ends, also on failure and on Ctrl-C. All data is made up.
 """
 
-from stories import broadband, deposit, interest, own_page, roaming, statement  # type: ignore[import-not-found]  # they are beside this file
+from stories import (  # type: ignore[import-not-found]  # they are beside this file
+    broadband,
+    deposit,
+    interest,
+    own_page,
+    roaming,
+    statement,
+    terms,
+)
 from stories.programme import run  # type: ignore[import-not-found]
 
 STORIES = {
@@ -16,6 +24,7 @@ STORIES = {
     "own-page": own_page,
     "broadband": broadband,
     "statement": statement,
+    "terms": terms,
 }
 
 if __name__ == "__main__":

@@ -4,9 +4,15 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import anyio
 import pytest
 
+from steadylight_server.access.models import ChannelKind
+from steadylight_server.cli.database import services
+from steadylight_server.core.config import Settings
+from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.conftest import SHARED
+from tests.factories import BY, action, batch, viewer
 
 from .conftest import Steadylight
 
@@ -183,3 +189,28 @@ def test_real_revisions_are_histories_with_their_true_times(
         ]
         assert {one["by"] for one in history} == {"unknown"}
         assert [one["version"] for one in history] == list(range(1, len(true) + 1))
+
+
+def test_whoever_was_shown_a_version_is_listed_and_that_somebody_looked_is_audited(
+    environment: str, steadylight: Steadylight, folder: Path, mongod: EmbeddedDatabase
+) -> None:
+    steadylight("articles", "import", folder)
+    assert steadylight("articles", "affected", "roaming", 1).stdout == "Nobody is recorded to have been shown it.\n"
+    anybody = {"kind": "login", "value": "ann", "assurance": "LOGIN"}
+    told = {"version": 1, "fragments": ["body"], "rendering": "sms"}
+    shown = action(anybody, type="article.shown", subject={"kind": "article", "id": "roaming"}, properties=told)
+
+    async def record() -> None:
+        async with services(Settings(mongodb_uri=mongod.uri, database=environment)) as there:
+            await there.access.add_channel("web", ChannelKind.SELF_SERVICE, by=BY)
+            verdicts = await there.ingest.record(viewer("web"), batch(shown))
+            assert not verdicts.exceptions
+
+    anyio.run(record)
+    [one] = steadylight.json("articles", "affected", "roaming", 1)
+
+    assert (one["channel"], one["fragments"], one["rendering"]) == ("web", "body", "sms")
+    assert one["customer"] in steadylight("articles", "affected", "roaming", 1).stdout
+    noted = steadylight.json("audit", "list")
+    assert one["customer"] in json.dumps(noted)
+    assert "no such article" in steadylight("articles", "affected", "roaming", 2, code=1).stderr

@@ -66,7 +66,7 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
     table = steadylight("key", "list").stdout
 
     assert said.startswith("Key ")
-    scopes = "capabilities:report, channels:register, customers:read, identities:link"
+    scopes = "capabilities:report, channels:register, customers:read, identities:link, knowledge:write"
     assert f"of an admin, for {scopes}. Shown once:\n\n    sl_" in said
     assert f"{web}   web       good    actions:write, customers:read" in table
     assert "(admin)" in table

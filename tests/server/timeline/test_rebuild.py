@@ -61,7 +61,7 @@ async def test_rebuilt_projections_equal_the_live_ones_whatever_became_of_them(
     assert await projections(slices) == right
     assert done == 120
     assert progress == [40, 80, 120, 120]
-    assert [await store.missing_indexes() for store in slices.stores.all()] == [[]] * 13
+    assert [await store.missing_indexes() for store in slices.stores.all()] == [[]] * 14
     assert not [name for name in await slices.database.collection_names() if "rebuilt" in name]
 
 

@@ -1,4 +1,4 @@
-"""`make demo`: six stories of customers whom every channel knows, played one after the other on one server.
+"""`make demo`: seven stories of customers whom every channel knows, played one after the other on one server.
 
 Starts a Steadylight server on a database of its own in a temporary directory, and channel apps beside it, each a
 process with its own key. This program plays the customers, their browsers and the telephone network. `python

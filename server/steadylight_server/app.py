@@ -201,7 +201,7 @@ async def open_services(
                     database.ping,
                 )
             finally:
-                await performing.close()
+                await performing.close(within=settings.drain_seconds)
                 await activity.close()
                 await progress.close()
                 await rates.close()

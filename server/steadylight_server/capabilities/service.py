@@ -188,11 +188,13 @@ class CapabilityService:
         one = left.performance
         capability = self.declared.declared.get(one.capability)
         implementation = self.declared.implementation(capability) if capability else None
-        if capability is None or implementation is None:
-            return await self._end(one, Outcome(State.UNKNOWN, failure=_UNDECLARED), tells_of)
+        if one.attempt > 1 and not left.is_safe:
+            return await self._end(one, _INTERRUPTED, tells_of)
+        if capability is None or implementation is None or (one.attempt > 1 and implementation.unavailable):
+            return await self._again(one, tells_of)  # perhaps at another server, which has it
         is_safe = left.is_safe and implementation.honours_keys
         if one.attempt > 1 and not is_safe:
-            return await self._end(one, Outcome(State.UNKNOWN, failure=_INTERRUPTED), tells_of)
+            return await self._end(one, _INTERRUPTED, tells_of)
         call = Call(
             capability=capability.name,
             key=one.name,
@@ -218,7 +220,7 @@ class CapabilityService:
                 log.warning("nobody knows whether it was done", performance=one.name, why=str(error))
                 if is_safe:
                     return await self._again(one, tells_of)
-                outcome = Outcome(State.UNKNOWN, failure=Failure("NO_ANSWER", _NO_ANSWER))
+                outcome = _NO_ANSWER
             return await self._end(one, outcome, tells_of)
 
     async def _outcome(
@@ -263,7 +265,7 @@ class CapabilityService:
     async def _again(self, one: Performance, tells_of: TellsOf) -> Performance | None:
         """Leaves it for a later attempt, unless there were many."""
         if one.attempt >= MOST_ATTEMPTS:
-            return await self._end(one, Outcome(State.UNKNOWN, failure=Failure("NO_ANSWER", _NO_ANSWER)), tells_of)
+            return await self._end(one, _NO_ANSWER, tells_of)
         await self._store.put_off(one.id, one.attempt, min(_MOST_PAUSE, 2.0 ** (one.attempt - 1)))
         return one
 
@@ -397,6 +399,10 @@ class CapabilityService:
                 await holding
 
 
-_NO_ANSWER = "What does it did not answer. It may have been done, or not."
-_INTERRUPTED = Failure("INTERRUPTED", "It was interrupted. It may have been done, or not, and is not tried again.")
-_UNDECLARED = Failure("UNDECLARED", "It was interrupted, and the blueprint does not declare it any more.")
+_NO_ANSWER = Outcome(
+    State.UNKNOWN, failure=Failure("NO_ANSWER", "What does it did not answer. It may have been done, or not.")
+)
+_INTERRUPTED = Outcome(
+    State.UNKNOWN,
+    failure=Failure("INTERRUPTED", "It was interrupted. It may have been done, or not, and is not tried again."),
+)

@@ -165,15 +165,10 @@ class PerformanceStore(Store):
 
     async def take_over(self) -> Left | None:
         """One whose lease is over, leased to the caller as the next attempt; None where there is none."""
-        return await self._taken({"$expr": {"$lt": ["$lease", "$$NOW"]}, "lease": {"$exists": True}})
-
-    async def take(self, id: UUID) -> Left | None:
-        """This one, if its lease is over; as `take_over`."""
-        return await self._taken({"_id": id, "lease": {"$exists": True}, "$expr": {"$lt": ["$lease", "$$NOW"]}})
-
-    async def _taken(self, where: Mapping[str, Any]) -> Left | None:
-        change = [{"$set": {"lease": self._until(), "attempt": {"$add": ["$attempt", 1]}}}]
-        found = await self._performances.find_one_and_update(where, change)
+        found = await self._performances.find_one_and_update(
+            {"lease": {"$exists": True}, "$expr": {"$lt": ["$lease", "$$NOW"]}},
+            [{"$set": {"lease": self._until(), "attempt": {"$add": ["$attempt", 1]}}}],
+        )
         if found is None:
             return None
         return Left(performance(found), json.loads(found["input"]), found["asked"], found["is_safe"])

@@ -40,7 +40,7 @@ from steadylight_server.identity.models import MOST_IDENTIFIERS, Customer, Ident
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.operations.journeys import Asker, Done
-from steadylight_server.timeline.models import Action
+from steadylight_server.timeline.models import Action, Actor
 from steadylight_server.timeline.service import TimelineService
 
 log = structlog.get_logger("steadylight.operations")
@@ -167,7 +167,7 @@ class CapabilityOperations:
         """
         _check_reporter(viewer)
         async with self._database.session():
-            asked = self._timeline.restored(await self._capabilities.asked(id))
+            asked = _by_itself(self._timeline.restored(await self._capabilities.asked(id)))
             before = await self._capabilities.one(id)
             type = SETTLED if before.state is State.UNKNOWN else PERFORMED
             done, is_first = await self._capabilities.complete(id, output, failure, self._tells_of(asked, type))
@@ -197,9 +197,13 @@ class CapabilityOperations:
             done += 1
         return done
 
-    async def close(self) -> None:
-        """Ends what is under way: another server takes it over, as after a crash."""
+    async def close(self, within: float = 0) -> None:
+        """Waits so many seconds for what is under way, and ends the rest: another server takes that over, as after a
+        crash.
+        """
         tasks = list(self._running.values())
+        if tasks and within:
+            await asyncio.wait(tasks, timeout=within)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -343,6 +347,11 @@ class CapabilityOperations:
 def _seen(customer: Customer, asked: Action) -> Customer:
     # A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
     return customer if asked.assurance > Assurance.CLAIMED else customer.alone(asked.profile_id)
+
+
+def _by_itself(asked: Action) -> Action:
+    """The same when it comes later, from nobody's visit: the contact in which it was asked for ended long ago."""
+    return asked._replace(actor=Actor.SYSTEM, agent=None, contact=None, identifiers=())
 
 
 def _ref(customer: Customer) -> CustomerRef:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from steadylight_server.capabilities.models import PERFORMED, SETTLED
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.paging import Position
 from steadylight_server.identity.models import Identifier
@@ -59,8 +60,11 @@ class Action(NamedTuple):
 
     @property
     def is_of_a_contact(self) -> bool:
-        """Whether somebody met somebody: not what an import brought, or what became of a journey by itself."""
-        by_itself = self.actor == Actor.SYSTEM and self.journey is not None and self.contact is None
+        """Whether somebody met somebody: not what an import brought, or what became of a journey, or of what was
+        performed, by itself.
+        """
+        is_ours = self.journey is not None or self.type in (PERFORMED, SETTLED)
+        by_itself = self.actor == Actor.SYSTEM and is_ours and self.contact is None
         return self.type != IMPORTED and not by_itself
 
     def says_the_same_as(self, other: "Action") -> bool:

@@ -128,12 +128,12 @@ async def hasty_leases(slices: Slices, monkeypatch: pytest.MonkeyPatch) -> Async
     yield
 
 
-async def settled(slices: Slices, id: UUID, *, is_over: bool = True) -> Performance:
-    """The performance when it is over, looked after meanwhile as by a worker."""
+async def settled(slices: Slices, id: UUID) -> Performance:
+    """The performance when it is over and on the timeline, looked after meanwhile as by a worker."""
     for _ in range(200):
         await slices.performing.catch_up()
         one = await slices.capabilities.one(id)
-        if one.state.is_over is is_over and one.state is not State.RUNNING:
+        if one.state.is_over and not await slices.documents("performances", _id=id, deeds_at={"$exists": True}):
             return one
         await asyncio.sleep(0.05)
     raise AssertionError("it never came to an end")
@@ -748,6 +748,13 @@ async def test_what_is_accepted_is_reported_and_completed(house: Slices) -> None
     assert (over.state, over.output) == (State.DONE, {"url": "/"})
     assert again == over == (await perform(house, who, by=APP)).performance
     assert [type for type, _ in await told_of(house, over)] == ["capability.accepted", "capability.performed"]
+    begun, later = await house.documents("actions", **{"properties.performance": over.name})
+    if begun["type"] != "capability.accepted":
+        begun, later = later, begun
+    assert (begun["actor"], begun["contact"]) == ("CUSTOMER", "c-1")
+    assert (later["actor"], later.get("contact"), later["channel"]) == ("SYSTEM", None, "web")
+    (visit,) = await house.documents("contacts", profile_id=over.profile_id)
+    assert visit["last_at"] == begun["at"]  # what comes of it later does not make the visit last so long
     with pytest.raises(Conflict, match="DONE already"):
         await house.performing.complete(REPORTER, over.id, None, Failure("NO"))
     with pytest.raises(Conflict, match="DONE, not ACCEPTED"):
@@ -795,20 +802,45 @@ async def test_who_may_not_report_or_says_nothing_that_can_be_is_refused(house: 
     assert (await house.capabilities.one(accepted.id)).state is State.ACCEPTED
 
 
-async def test_what_a_blueprint_declares_no_more_is_not_tried_again(
-    house: Slices, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_declared", [False, True], ids=["declared no more", "not installed here"])
+@pytest.mark.parametrize("honours", [False, True])
+async def test_who_cannot_try_again_leaves_it_to_another_server_and_tries_nothing_unsafe(
+    house: Slices, monkeypatch: pytest.MonkeyPatch, is_declared: bool, honours: bool
 ) -> None:
-    bank, who = Bank(honours=True), somebody()
-    declare(house, bank.view, name="short.lived")
+    monkeypatch.setattr(service_module, "_MOST_PAUSE", 0.05)
+    monkeypatch.setattr(service_module, "MOST_ATTEMPTS", 1_000)
+    bank, who, beside = Bank(honours=honours), somebody(), house.beside()
+    declared = declare(house, bank.view)
+    if is_declared:
+        beside.capabilities.declared.declare({declared.name: declared})
     bank.go_on.clear()
-    async with hasty_leases(house, monkeypatch):
-        began = (await perform(house, who, name="short.lived", within=0)).performance
+    async with hasty_leases(house, monkeypatch), hasty_leases(beside, monkeypatch):
+        began = (await perform(house, who, within=0)).performance
         await bank.started.wait()
         await house.performing.close()
-        house.capabilities.declared.declare({})
+        bank.go_on.set()
+        for _ in range(12):
+            await beside.performing.catch_up()
+            await asyncio.sleep(0.05)
+        meanwhile = await house.capabilities.one(began.id)
         over = await settled(house, began.id)
 
-    assert (over.state, over.failure and over.failure.code) == (State.UNKNOWN, "UNDECLARED")
+    assert meanwhile.state is (State.RUNNING if honours else State.UNKNOWN)
+    assert over.state is (State.DONE if honours else State.UNKNOWN)
+    assert bank.effects.count(over.name) == 1
+
+
+async def test_a_server_that_ends_waits_for_what_is_under_way(house: Slices) -> None:
+    bank, who = Bank(honours=False), somebody()
+    declare(house, bank.view)
+    bank.go_on.clear()
+    began = (await perform(house, who, within=0)).performance
+    await bank.started.wait()
+    asyncio.get_running_loop().call_later(0.1, bank.go_on.set)
+
+    await house.performing.close(within=30)
+
+    assert (await house.capabilities.one(began.id)).state is State.DONE
 
 
 async def test_an_employee_who_performs_it_for_the_customer_is_named(house: Slices) -> None:

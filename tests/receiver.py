@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -140,6 +140,7 @@ class Receiver:
         self.deeds: list[str] = []
         self.answers: dict[str, Any] = {}
         self.connections = 0
+        self._open: set[socket.socket] = set()
         self.lock = threading.Lock()
         self.over = threading.Event()
         self._port = 0
@@ -167,10 +168,25 @@ class Receiver:
         self._thread.start()
 
     def stop(self) -> None:
-        """Listens no more: connections are refused."""
+        """Listens no more: connections are refused, and those that are open are cut."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        with self.lock:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def opened(self, connection: socket.socket) -> None:
+        """Somebody connected."""
+        with self.lock:
+            self.connections += 1
+            self._open.add(connection)
+
+    def closed(self, connection: socket.socket) -> None:
+        """They are gone."""
+        with self.lock:
+            self._open.discard(connection)
 
     def close(self) -> None:
         """Stops for good; whoever is slow stops waiting."""
@@ -193,8 +209,11 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
         def setup(self) -> None:
             super().setup()
-            with receiver.lock:
-                receiver.connections += 1
+            receiver.opened(self.connection)
+
+        def finish(self) -> None:
+            receiver.closed(self.connection)
+            super().finish()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -103,7 +103,7 @@ def test_what_is_declared_is_what_channels_are_offered() -> None:
         ("timeout: 2m", "timeout: 2h", 22, "at most 1h"),
         ("{function: view, honours_keys: false}", "{honours_keys: false}", 10, "function or webhook, one of the two"),
         ("{function: view, honours_keys: false}", "{function: 'a b'}", 10, "implementation.function"),
-        ("https://bank.example/hide", "http://bank.example/hide", 29, "is no https address"),
+        ("https://bank.example/hide", "ftp://bank.example/hide", 29, "is no https address"),
         ("https://bank.example/hide", "https://me:pw@bank.example", 29, "without user, password or fragment"),
         ("secret: core-bank", "secret: Th3-s3cr3t!", 29, "webhook.secret"),
         ("  statement.hide:", "  Statement:", 27, "capabilities.Statement"),

@@ -52,6 +52,7 @@ FORBIDDEN = {
     "Mutation.recordActions",
     "Mutation.registerChannel",
     "Query.articleDocument",
+    "Query.searchDocument",
     "Query.articleRecord",
     "Query.affectedBy",
     "Mutation.saveArticle",

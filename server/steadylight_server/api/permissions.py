@@ -107,6 +107,10 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("ArticleFragment", "id heading locale html plain sms spoken"),
         *_fields("ArticleConnection", "edges nodes pageInfo"),
         *_fields("ArticleEdge", "node cursor"),
+        *_fields("Query", "search suggest"),
+        *_fields("SearchResults", "hits totalCount meant topics locales"),
+        *_fields("SearchHit", "article fragment snippetHtml score"),
+        *_fields("SearchCount", "name count"),
     ],
     READ_INSIDE: [
         *_fields("Action", "agent traits"),
@@ -115,7 +119,7 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Context", "brief"),
         *_fields("Trait", "name value at assurance channel actionId"),
     ],
-    READ_IN_BULK: _fields("Query", "contextDocument articleDocument"),
+    READ_IN_BULK: _fields("Query", "contextDocument articleDocument searchDocument"),
     RECORD: [
         *_fields("Mutation", "recordAction startJourney askQuestion answerQuestion advanceJourney setJourneyStatus"),
         *_fields("StartJourneyPayload", "journey answers resumed token"),

@@ -19,10 +19,19 @@ from steadylight_server.api.knowledge import Article, KnowledgeQueries
 from steadylight_server.api.limits import Limits
 from steadylight_server.api.permissions import PERMISSIONS
 from steadylight_server.api.scalars import SCALARS
+from steadylight_server.api.search import SearchQueries
 
 
 @strawberry.type(description="What can be read.")
-class Query(CustomerQueries, ContextQueries, KnowledgeQueries, EditingQueries, IdentityQueries, ChannelQueries):
+class Query(
+    CustomerQueries,
+    ContextQueries,
+    KnowledgeQueries,
+    SearchQueries,
+    EditingQueries,
+    IdentityQueries,
+    ChannelQueries,
+):
     pass
 
 

@@ -1,4 +1,4 @@
-"""A search for whoever is in a contact, as an exchange that both clients play; each article that is shown is recorded."""
+"""A search for whoever is in a contact, as an exchange that both clients play; what was shown is recorded."""
 
 import hashlib
 from collections.abc import Generator, Mapping, Sequence

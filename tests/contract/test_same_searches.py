@@ -26,7 +26,7 @@ def word(name: str) -> str:
 
 async def test_what_is_found_is_shown_and_that_it_was_is_recorded(house: House, name: str) -> None:
     own = word(name)
-    publish(house, name, {"cost": f"Two pounds a day for <{own}>.", "free": "At home."}, {"note": f"Offer {own}."})
+    publish(house, name, {"cost": f"Two pounds & {own}.", "free": "At home."}, {"note": f"Offer {own}."})
     light = house.connect("web")
     visit = contact(light, name)
 
@@ -34,8 +34,8 @@ async def test_what_is_found_is_shown_and_that_it_was_is_recorded(house: House, 
 
     (hit,) = found.hits
     assert (hit.slug, hit.version, hit.title, hit.fragment, hit.locale) == (name, 1, "Roaming", "cost", "en")
-    assert hit.snippet == f"Two pounds a day for <{own}>."
-    assert hit.html == f"Two pounds a day for &lt;<mark>{own}</mark>&gt;."
+    assert hit.snippet == f"Two pounds & {own}."
+    assert hit.html == f"Two pounds &amp; <mark>{own}</mark>."
     assert (found.meant, found.stale, hit.heading) == (None, False, None)
     shown = await told(light, visit)
     assert shown[-1] == {

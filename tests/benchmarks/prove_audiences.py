@@ -9,7 +9,7 @@ from tests.contract.test_audiences import matrix
 
 from .figures import Figures
 
-VIEWERS, ARTICLES = 300, 60
+VIEWERS, ARTICLES = 100, 60
 
 
 def prove(figures: Figures) -> None:
@@ -20,6 +20,6 @@ def prove(figures: Figures) -> None:
             counts = matrix(server, viewers=VIEWERS, articles=ARTICLES, seed=20261122)
         finally:
             server.stop()
-    figures.note("answers compared", counts["compared"], "", at_least=50_000)
+    figures.note("answers compared", counts["compared"], "", at_least=18_000)
     figures.note("articles shown", counts["shown"], "", at_least=1_000)
     figures.note("articles that were not there", counts["nothing"], "", at_least=1_000)

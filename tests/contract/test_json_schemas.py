@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError  # type: ignore[import-untyped]
 from jsonschema.validators import extend  # type: ignore[import-untyped]
 
-from steadylight._operations import FETCH_CONTEXT, RECORD_ACTIONS
+from steadylight._operations import FETCH_ARTICLE, FETCH_CONTEXT, RECORD_ACTIONS
 from steadylight_server.blueprint.document import read
 from steadylight_server.core.errors import Invalid
 from steadylight_server.imports.models import read_map
@@ -30,7 +30,7 @@ from tests.conftest import LiveServer
 from tests.factories import action, batch, login
 
 FOLDER = Path(__file__).parents[2] / "schema"
-NAMES = ("actions", "verdicts", "context", "blueprint", "import")
+NAMES = ("actions", "verdicts", "context", "article", "blueprint", "import")
 EXAMPLES = FOLDER.parent / "examples"
 MAPS = sorted(EXAMPLES.glob("**/*.map.yaml"))
 BLUEPRINTS = sorted({*EXAMPLES.glob("**/*.yaml")} - {*MAPS})
@@ -308,3 +308,17 @@ def test_what_the_server_answers_is_as_described(server: LiveServer) -> None:
     assert context.keys() == card.keys() - {"brief"}
     assert message["brief"] == ["Nothing of yours is open."]
     assert verdicts[0].keys() == schema("verdicts")["properties"].keys()
+
+
+def test_an_article_document_is_as_described(shared_server: LiveServer) -> None:
+    text = "---\ntitle: T\ntopics: [a]\n---\n<!-- fragment\nid: b\nheading: H\n-->\n*B*\n"
+    given = {"slug": "described", "revision": 0, "reason": "x", "files": [{"name": "described.md", "text": text}]}
+    publish = "mutation ($input: PublishArticleInput!) { publishArticle(input: $input) { article { id } } }"
+    assert "errors" not in shared_server.graphql(publish, {"input": given}, shared_server.admin_key)
+
+    answer = shared_server.graphql(FETCH_ARTICLE, {"input": {"slug": "described"}}, shared_server.key("web"))
+
+    document = answer["data"]["articleDocument"]
+    validator("article").validate(document)
+    assert document.keys() == schema("article")["properties"].keys()
+    assert document["fragments"][0].keys() == schema("article")["properties"]["fragments"]["items"]["properties"].keys()

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steadylight import Assurance, Client, Invalid, Options, Unauthenticated, Verdicts
+from steadylight import Assurance, Client, Forbidden, Invalid, NotFound, Options, Unauthenticated, Verdicts
 from steadylight.testing import Server
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -270,3 +270,30 @@ def test_it_comes_and_goes() -> None:
             light.graphql("{__typename}")
         with pytest.raises(Invalid):
             light.graphql("{ other }")
+
+
+def test_articles_are_what_the_test_says_and_are_shown_to_customers_and_employees(server: Server) -> None:
+    first = server.publish("roaming", "Roaming", {"cost": "Two <b>pounds</b>\n\na day."}, employees={"note": "Bundle."})
+    second = server.publish("roaming", "Roaming", {"cost": "Three."})
+
+    with server.client("web") as light:
+        shown = light.contact("k").article("roaming", locale="de")
+        server.expire("roaming")
+        with pytest.raises(NotFound):
+            light.contact("k").article("roaming")
+
+    assert (first, second, shown.version, shown.locale, shown.plain) == (1, 2, 2, "de", "Three.")
+    assert [one.type for one in server.actions] == ["article.shown"]
+    assert server.actions[0].properties["hash"] == shown.hashes["html"]
+
+
+def test_nobody_is_an_employee_beside_a_customers_token(server: Server) -> None:
+    server.publish("inside", "Inside", {}, employees={"note": "Bundle.\n\nTwo <b>."})
+    token = ".".join(["e30", "eyJzdWIiOiAiQy0xIn0", ""])
+
+    with server.client("desk", "ASSISTED") as light:
+        shown = light.contact("k").article("inside", as_employee=True, agent="ann")
+        with pytest.raises(Forbidden):
+            light.customer(token=token).contact("k").article("inside", as_employee=True)
+
+    assert shown.html == "<p>Bundle.</p>\n<p>Two &lt;b&gt;.</p>"

@@ -14,6 +14,7 @@ from steadylight_server.cli.output import as_json, as_table
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from steadylight_server.api.info import Services
     from steadylight_server.knowledge.editing import Editing
     from steadylight_server.knowledge.models import Article, Version
 
@@ -157,6 +158,57 @@ def _expire(article: Slug, reason: Reason, data: Data = None, json: AsJson = Fal
         return await editing.expire(article, revision=there.revision, reason=reason, by=operator())
 
     _tell(run(data, done), json=json)
+
+
+@group.command(
+    "affected",
+    epilog="Example: steadylight articles affected roaming-charges 3 --json > to-be-told.json",
+    help="Show everybody who is recorded to have been shown a version of an article, each time, the latest first: whom "
+    "to tell when it was corrected. It is audited.",
+)
+def _affected(
+    article: Slug,
+    version: Annotated[int, typer.Argument(min=1, help="Which version.", show_default=False)],
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    async def found() -> list[dict[str, Any]]:
+        async with database.services(settings(data)) as there:
+            return [one async for one in _affected_by(there, article, version)]
+
+    told = asyncio.run(found())
+    if json:
+        as_json(told)
+    elif told:
+        as_table(["customer", "channel", "contact", "at", "fragments", "as"], [list(one.values())[:6] for one in told])
+    else:
+        typer.echo("Nobody is recorded to have been shown it.")
+
+
+async def _affected_by(there: "Services", article: str, version: int) -> "AsyncIterator[dict[str, Any]]":
+    """Each time, with the customer as they are known now; audited page by page, before it is shown."""
+    from steadylight_server.core.paging import MAX_PAGE, Window
+
+    window = Window(MAX_PAGE)
+    while True:
+        page = await there.knowledge.affected_by(article, version, window)
+        profiles = {one.profile_id for one in page.items}
+        names = {id: f"cus_{(await there.identity.customer(id)).id.hex}" for id in profiles}
+        why = f"who was shown {article}@{version}"
+        await there.audit.note(who=operator(), deed="customer.read", whom=sorted(set(names.values())), why=why)
+        for one in page.items:
+            yield {
+                "customer": names[one.profile_id],
+                "channel": one.channel,
+                "contact": one.contact,
+                "at": _at(one.at),
+                "fragments": ", ".join(one.fragments),
+                "rendering": one.rendering,
+                "hash": one.hash,
+            }
+        if not page.has_next:
+            return
+        window = Window(MAX_PAGE, after=page.items[-1].position)
 
 
 def _told(article: "Article", latest: "Version") -> dict[str, Any]:

@@ -40,6 +40,7 @@ def test_these_are_the_commands() -> None:
         "audit verify",
         "audit list",
         *(f"articles {one}" for one in ("list", "show", "history", "diff", "publish", "expire", "import", "export")),
+        "articles affected",
         "apply",
         "import customers",
         "blueprint show",

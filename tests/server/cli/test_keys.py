@@ -59,7 +59,10 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
     table = steadylight("key", "list").stdout
 
     assert said.startswith("Key ")
-    assert "of an admin, for channels:register, customers:read, identities:link. Shown once:\n\n    sl_" in said
+    assert (
+        "of an admin, for channels:register, customers:read, identities:link, knowledge:write. Shown once:\n\n    sl_"
+        in said
+    )
     assert f"{web}   web       good    actions:write, customers:read" in table
     assert "(admin)" in table
     assert steadylight("key", "revoke", web).stdout.startswith(f"Key {web} is revoked, on every server.")

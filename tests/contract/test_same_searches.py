@@ -7,7 +7,7 @@ import pytest
 
 from steadylight import Forbidden, Unreachable
 from steadylight.testing import Server
-from tests.contract.conftest import House, Light, done
+from tests.contract.conftest import House, done
 from tests.contract.test_same_articles import contact, publish, told
 
 

@@ -107,7 +107,6 @@ def test_what_is_private_is_found_by_no_customer_by_any_path(server: LiveServer,
                 suggested = ask(server, SUGGEST, web, prefix=typed, first=20)
                 assert private.isdisjoint(_slugs(found))
                 assert not {*own} & {*f"{found['meant']} {suggested}".split()}
-            assert word == title or ask(server, SEARCH, web, query=f"{word} ", topics=["site"]) == NOTHING
     whole = ask(server, SEARCH, web, query="veterans va benefits health care", first=50)
     seen = Counter(one["hub"] for one in articles if not one["private"])
     assert whole["topics"]

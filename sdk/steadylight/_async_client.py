@@ -1,20 +1,35 @@
 """AsyncClient: Client's verbs in an event loop. What records is a plain call, what reads is awaited."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from . import _article, _performing, _reading  # noqa: F401 - asked for at the first use, where a loop should not stand still
+from . import (  # noqa: F401 - asked for at the first use, where a loop should not stand still
+    _article,
+    _performing,
+    _reading,
+    _search,
+)
 from ._answers import Answer
 from ._async_transport import AsyncTransport
 from ._client import Exchange, Shared, T
 from ._consignment import Consignment, OnProgress
 from ._contact import Customer, IdentifierLike, Identifiers, Recording, identifiers_of
 from ._journey import Begun, Errand
-from ._models import Article, Asked, Capability, Check, Context, Performance, Rendering, Verdicts
+from ._models import (
+    Article,
+    Asked,
+    Capability,
+    Check,
+    Context,
+    Performance,
+    Rendering,
+    SearchResults,
+    Verdicts,
+)
 from ._options import Options
 from ._plain import Stats
 from ._protocol import Flush, Request, Sleep, delivery
@@ -62,6 +77,28 @@ class AsyncContact(Recording):
         """
         given = (rendering, locale, as_employee, agent, within, stale_ok)
         return await self._light._play(self._light._shared.article(self, slug, *given))
+
+    async def search(
+        self,
+        query: str,
+        *,
+        topics: Sequence[str] = (),
+        first: int = 10,
+        locale: str | None = None,
+        as_employee: bool = False,
+        agent: str | None = None,
+        within: float = 0.3,
+        stale_ok: bool = False,
+    ) -> SearchResults:
+        """What of the articles answers best, of what is for the customer: `first` hits, at most 50; `within` seconds.
+
+        Words need not be whole, nor without mistakes; with `topics`, only what has one of them. That the hits' snippets
+        were shown is recorded, durably like `record()`, once for each article. `locale`, `as_employee` and `agent` are
+        as in `article()`. Raises the error tree; with `stale_ok`, a server that is away gives what the same query found
+        last, marked `stale`, if there is any.
+        """
+        given = (topics, first, locale, as_employee, agent, within, stale_ok)
+        return await self._light._play(self._light._shared.search(self, query, *given))
 
     async def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "AsyncJourney":
         """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.

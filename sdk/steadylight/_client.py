@@ -6,7 +6,7 @@ records needs none.
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from ._consignment import Consignment, OnProgress
     from ._journey import Begun
     from ._journeys import Journey
-    from ._models import Article, Capability, Check, Context, Performance, Rendering, Verdicts
+    from ._models import Article, Capability, Check, Context, Performance, Rendering, SearchResults, Verdicts
     from ._performing import Listing, Performing
     from ._reading import Reading
+    from ._search import Searching
 
 T = TypeVar("T")
 #: Any exchange that ends with a T.
@@ -47,6 +48,7 @@ class Shared:
         self.recorder = Recorder(self.options, on_refused, self.endpoint)
         self.known: Known[Context] = Known()
         self.articles: Known[Article] = Known()
+        self.searches: Known[SearchResults] = Known()
 
     def context(self, contact: Recording, within: float, stale_ok: bool, recent: int, brief: str | None) -> "Reading":
         """Reads what the channel should know of who is in that contact."""
@@ -85,6 +87,35 @@ class Shared:
             contact,
             slug,
             rendering=rendering,
+            locale=locale,
+            as_employee=as_employee,
+            agent=agent,
+            within=within,
+            stale_ok=stale_ok,
+        )
+
+    def search(
+        self,
+        contact: Recording,
+        query: str,
+        topics: Sequence[str],
+        first: int,
+        locale: str | None,
+        as_employee: bool,
+        agent: str | None,
+        within: float,
+        stale_ok: bool,
+    ) -> "Searching":
+        """Finds what is for who is in that contact, and records that it was shown."""
+        with LOADING:
+            from ._search import searching
+        return searching(
+            self.searches,
+            self.options,
+            contact,
+            query,
+            topics=topics,
+            first=first,
             locale=locale,
             as_employee=as_employee,
             agent=agent,
@@ -189,6 +220,28 @@ class Contact(Recording):
         """
         given = (rendering, locale, as_employee, agent, within, stale_ok)
         return self._light._play(self._light._shared.article(self, slug, *given))
+
+    def search(
+        self,
+        query: str,
+        *,
+        topics: Sequence[str] = (),
+        first: int = 10,
+        locale: str | None = None,
+        as_employee: bool = False,
+        agent: str | None = None,
+        within: float = 0.3,
+        stale_ok: bool = False,
+    ) -> "SearchResults":
+        """What of the articles answers best, of what is for the customer: `first` hits, at most 50; `within` seconds.
+
+        Words need not be whole, nor without mistakes; with `topics`, only what has one of them. That the hits' snippets
+        were shown is recorded, durably like `record()`, once for each article. `locale`, `as_employee` and `agent` are
+        as in `article()`. Raises the error tree; with `stale_ok`, a server that is away gives what the same query found
+        last, marked `stale`, if there is any.
+        """
+        given = (topics, first, locale, as_employee, agent, within, stale_ok)
+        return self._light._play(self._light._shared.search(self, query, *given))
 
     def journey(self, type: str, key: str = "", *, within: float = 0.3) -> "Journey":
         """Starts what the customer wants to get done, or picks it up where it was left, in whatever channel.

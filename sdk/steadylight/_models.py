@@ -310,6 +310,40 @@ class Article(_Model):
         return " ".join(one.spoken for one in self.fragments)
 
 
+class SearchHit(_Model):
+    """A part of an article that was found; `contact.article()` shows the whole."""
+
+    slug: str
+    #: The version that is shown.
+    version: int
+    title: str
+    #: Which fragment of the article.
+    fragment: str
+    #: The language that it is in.
+    locale: str
+    #: What stands above it.
+    heading: str | None = None
+    #: The piece of it that shows why, in plain text.
+    snippet: str
+    #: The same for a page: escaped, with `<mark>` around what was looked for.
+    html: str
+    #: How well it answers, beside the other hits.
+    score: float
+
+
+class SearchResults(_Model):
+    """What was found, for whoever is in the contact."""
+
+    #: The best first.
+    hits: tuple[SearchHit, ...] = ()
+    #: How many there are in all.
+    total: int = 0
+    #: The query with words that are there in place of those that are not; None where all are.
+    meant: str | None = None
+    #: True: the server did not answer, and this is what it found the last time.
+    stale: bool = False
+
+
 class Verdicts(_Model):
     """What became of the actions that were delivered."""
 

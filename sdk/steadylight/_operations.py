@@ -20,6 +20,12 @@ query FetchArticle($input: ArticleInput!) {
 }
 """
 
+FETCH_SEARCH = """\
+query FetchSearch($input: SearchInput!) {
+  searchDocument(input: $input)
+}
+"""
+
 WHO_AM_I = """\
 query WhoAmI {
   viewer {
@@ -171,6 +177,7 @@ OPERATIONS = {
     "RecordActions": RECORD_ACTIONS,
     "FetchContext": FETCH_CONTEXT,
     "FetchArticle": FETCH_ARTICLE,
+    "FetchSearch": FETCH_SEARCH,
     "StartJourney": START_JOURNEY,
     "AskQuestion": ASK_QUESTION,
     "AdvanceJourney": ADVANCE_JOURNEY,

@@ -37,9 +37,7 @@ class Shelf:
 
     def document(self, given: Mapping[str, Any], *, may_be_employee: bool) -> dict[str, Any] | None:
         """The ArticleDocument; None for what the asker has already. Raises NotFound, Forbidden."""
-        as_employee = bool(given.get("asEmployee"))
-        if as_employee and not may_be_employee:
-            raise Forbidden("asEmployee: only an employee, or a channel in which employees serve customers, is one.")
+        as_employee = _is_employee(given, may_be_employee)
         slug = str(given.get("slug"))
         found = self._articles.get(slug)
         parts = [(id, body) for id, body, inside in found["parts"] if as_employee or not inside] if found else []
@@ -62,6 +60,42 @@ class Shelf:
             "hashes": {name: _hashed([one[name] for one in fragments]) for name in _RENDERINGS},
             "etag": etag,
         }
+
+    def search(self, given: Mapping[str, Any], *, may_be_employee: bool) -> dict[str, Any]:
+        """The SearchDocument: bodies in which all words of the query stand, by name. Raises Forbidden."""
+        as_employee = _is_employee(given, may_be_employee)
+        asked = re.findall(r"\w+", str(given.get("query")))
+        hits = [
+            self._hit(slug, found["title"], id, _rendered(body)["sms"], asked)
+            for slug, found in sorted(self._articles.items())
+            for id, body, inside in found["parts"]
+            if (as_employee or not inside) and _has_all(f"{found['title']} {body}", asked)
+        ]
+        return {"hits": hits[: int(given.get("first") or 10)], "total": len(hits)}
+
+    def _hit(self, slug: str, title: str, id: str, line: str, asked: list[str]) -> dict[str, Any]:
+        words = "|".join(re.escape(html.escape(word)) for word in asked)
+        marked = re.sub(f"({words})", r"<mark>\1</mark>", html.escape(line), flags=re.IGNORECASE)
+        return {
+            "slug": slug,
+            "version": self._versions[slug],
+            "title": title,
+            "fragment": id,
+            "locale": "en",
+            "snippet": line,
+            "html": marked,
+            "score": 1.0,
+        }
+
+
+def _is_employee(given: Mapping[str, Any], may_be: bool) -> bool:
+    if given.get("asEmployee") and not may_be:
+        raise Forbidden("asEmployee: only an employee, or a channel in which employees serve customers, is one.")
+    return bool(given.get("asEmployee"))
+
+
+def _has_all(text: str, asked: list[str]) -> bool:
+    return bool(asked) and all(word.lower() in text.lower() for word in asked)
 
 
 def _rendered(body: str) -> dict[str, str]:

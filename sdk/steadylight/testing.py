@@ -238,6 +238,7 @@ class Server:
             "RecordActions": self._record_actions,
             "FetchContext": self._fetch_context,
             "FetchArticle": self._fetch_article,
+            "FetchSearch": self._fetch_search,
             "StartJourney": self._journey("startJourney", self._errands.start),
             "AskQuestion": self._journey("askQuestion", self._errands.ask),
             "AdvanceJourney": self._journey("advanceJourney", self._errands.advance),
@@ -268,6 +269,10 @@ class Server:
     def _fetch_article(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
         is_desk = channel is None or (channel.kind == "ASSISTED" and not given.get(_BESIDE))
         return {"articleDocument": self._shelf.document(given, may_be_employee=is_desk)}
+
+    def _fetch_search(self, channel: _Channel | None, given: Mapping[str, Any]) -> dict[str, Any]:
+        is_desk = channel is None or (channel.kind == "ASSISTED" and not given.get(_BESIDE))
+        return {"searchDocument": self._shelf.search(given, may_be_employee=is_desk)}
 
     def _journey(
         self, name: str, errand: Callable[[Mapping[str, Any], str, Assurance], dict[str, Any]]

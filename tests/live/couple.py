@@ -56,6 +56,7 @@ FORBIDDEN = {
     "Mutation.reportProgress",
     "Mutation.completePerformance",
     "Query.articleDocument",
+    "Query.searchDocument",
     "Query.articleRecord",
     "Query.affectedBy",
     "Mutation.saveArticle",

@@ -117,6 +117,10 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("ArticleFragment", "id heading locale html plain sms spoken"),
         *_fields("ArticleConnection", "edges nodes pageInfo"),
         *_fields("ArticleEdge", "node cursor"),
+        *_fields("Query", "search suggest"),
+        *_fields("SearchResults", "hits totalCount meant topics locales"),
+        *_fields("SearchHit", "article fragment snippetHtml score"),
+        *_fields("SearchCount", "name count"),
     ],
     READ_INSIDE: [
         *_fields("Action", "agent traits"),
@@ -126,7 +130,7 @@ PERMISSIONS: Mapping[Rule, Iterable[str]] = {
         *_fields("Trait", "name value at assurance channel actionId"),
     ],
     READ_IN_BULK: [
-        *_fields("Query", "contextDocument articleDocument"),
+        *_fields("Query", "contextDocument articleDocument searchDocument"),
         *_fields("RecordActionsPayload", "contextDocument"),
     ],
     RECORD: [

@@ -16,6 +16,7 @@ ActionBatch = NewType("ActionBatch", object)
 VerdictBatch = NewType("VerdictBatch", object)
 ContextDocument = NewType("ContextDocument", object)
 ArticleDocument = NewType("ArticleDocument", object)
+SearchDocument = NewType("SearchDocument", object)
 
 _time = TypeAdapter(Time)
 
@@ -76,6 +77,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="ArticleDocument",
         description="What of an article is for the viewer in one JSON object, in every rendering.",
         specified_by_url="article.schema.json",
+    ),
+    SearchDocument: strawberry.scalar(
+        name="SearchDocument",
+        description="What was found for the viewer in one JSON object: what `SearchResults` says, at less of the cost.",
+        specified_by_url="search.schema.json",
     ),
     date: strawberry.scalar(
         name="Date",

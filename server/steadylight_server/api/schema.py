@@ -27,6 +27,7 @@ from steadylight_server.api.parity import ParityQueries
 from steadylight_server.api.permissions import PERMISSIONS
 from steadylight_server.api.recording import ActionMutations
 from steadylight_server.api.scalars import SCALARS
+from steadylight_server.api.search import SearchQueries
 
 
 @strawberry.type(description="What can be read.")
@@ -34,6 +35,7 @@ class Query(
     CustomerQueries,
     ContextQueries,
     KnowledgeQueries,
+    SearchQueries,
     EditingQueries,
     CapabilityQueries,
     ParityQueries,

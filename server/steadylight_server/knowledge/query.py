@@ -60,8 +60,10 @@ class Search:
         for name, view in self._view.items():
             rules = analyser(name)
             telling = [word.text for word in typed if not rules.is_stop_word(word.text)] or [one.text for one in typed]
-            if terms := [_asked(view, stems) for word in telling if (stems := known[word].get(name))]:
-                asked[name] = terms
+            # Forms of one word are asked for once.
+            distinct = {tuple(stems): stems for word in telling if (stems := known[word].get(name))}
+            if distinct:
+                asked[name] = [_asked(view, stems) for stems in distinct.values()]
         return asked, _meant(query, mended) if mended else None
 
     def _known(self, word: str, is_open: bool) -> dict[str, Mapping[str, float]]:

@@ -166,6 +166,7 @@ def test_the_example_of_a_telephone_company_applies(environment: str, steadyligh
         "default region",
         *(f"channel {name}" for name in ("web", "app", "ivr", "contact-centre", "shop")),
         *(f"identifier kind {name}" for name in ("customer-number", "phone", "set-top-box", "sim")),
+        *(f"capability {name}" for name in ("bill.view", "plan.change")),
     ]
     assert len(steadylight.json("channel", "list")) == 5
 

@@ -51,13 +51,13 @@ class Bank:
 
     def perform(self, capability: str, key: str = "k-1") -> dict[str, Any]:
         """What is answered, as it came."""
-        deed: dict[str, Any] = {
+        deed = {
             "capability": capability,
             "input": {"to": "ann"},
             "key": key,
             "identifiers": [self.customer],
+            "within": 10.0,  # for as long as it takes on a busy machine
         }
-        deed["within"] = 10.0  # for as long as it takes on a busy machine
         return self.server.graphql(PERFORM, {"input": deed}, self.web)
 
     def performed(self, capability: str, key: str = "k-1") -> dict[str, Any]:

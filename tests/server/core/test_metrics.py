@@ -44,6 +44,8 @@ async def test_everything_counted_is_shown() -> None:
     metrics.request_answered("BREW", 418, None)
     metrics.operation_run("RecordActions")
     metrics.actions_judged("web", {"STORED": 498, "DUPLICATE": 2, "REFUSED": 0})
+    metrics.webhook_called("core-banking/perform", "done", 0.02)
+    metrics.circuit_changed("core-banking/perform", is_open=True)
     metrics.pool_changed("open", 3)
     metrics.pool_changed("open", -1)
     with metrics.subscription_open():
@@ -57,6 +59,7 @@ async def test_everything_counted_is_shown() -> None:
     }
     seconds = grown.pop("steadylight_request_seconds_sum{method=POST}")
     assert seconds == pytest.approx(0.02)
+    assert grown.pop("steadylight_webhook_seconds_sum{webhook=core-banking/perform}") == pytest.approx(0.02)
     assert grown == {
         "steadylight_requests_total{method=POST,status=200}": 1,
         "steadylight_requests_total{method=OTHER,status=418}": 1,
@@ -68,6 +71,13 @@ async def test_everything_counted_is_shown() -> None:
         "steadylight_operations_total{operation=RecordActions}": 1,
         "steadylight_actions_total{channel=web,verdict=STORED}": 498,
         "steadylight_actions_total{channel=web,verdict=DUPLICATE}": 2,
+        "steadylight_webhook_calls_total{outcome=done,webhook=core-banking/perform}": 1,
+        "steadylight_webhook_seconds_count{webhook=core-banking/perform}": 1,
+        **{
+            f"steadylight_webhook_seconds_bucket{{le={edge},webhook=core-banking/perform}}": 1
+            for edge in ("0.025", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "+Inf")
+        },
+        "steadylight_circuit_open{webhook=core-banking/perform}": 1,
         "steadylight_database_connections{state=open}": 2,
         "steadylight_subscriptions{}": 1,
     }

@@ -70,7 +70,8 @@ def measured(search: Searching, asked: Iterable[tuple[str, int]]) -> Relevance:
     for text, wanted in asked:
         found = list(search(text))
         places.append(found.index(wanted) + 1 if wanted in found else 0)
-    return Relevance(*(sum(0 < place <= k for place in places) / len(places) for k in (1, 5, FIRST)), _mrr(places))
+    r1, r5, r10 = (sum(0 < place <= k for place in places) / len(places) for k in (1, 5, FIRST))
+    return Relevance(r1, r5, r10, _mrr(places))
 
 
 def _mrr(places: Sequence[int]) -> float:

@@ -435,7 +435,7 @@ def documents(scene: Scene) -> Documents:
         "ArticleInput.asEmployee": lambda: False,
         "ArticleInput.slug": lambda: f"guide-{FIRST}",
         "ArticleInput.ifNoneMatch": lambda: "0" * 32,
-        "SearchInput.query": lambda: "guide",
+        "SearchInput.query": lambda: "giude",
         "SearchInput.identifiers": lambda: [login(FIRST)],
         "SearchInput.contact": lambda: f"visit-{FIRST}",
         "SearchInput.locale": lambda: "de",

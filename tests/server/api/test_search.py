@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from tests.conftest import SHARED, LiveServer
 from tests.factories import login
@@ -17,6 +18,8 @@ PUBLISH = "mutation ($input: PublishArticleInput!) { publishArticle(input: $inpu
 SEARCH = """query ($input: SearchInput!) { search(input: $input) {
   hits { article { slug title fragments { id } } fragment { id heading plain } snippetHtml score }
   totalCount meant topics { name count } locales { name count } } }"""
+DOCUMENT = "query ($input: SearchInput!) { searchDocument(input: $input) }"
+SCHEMA = Path(__file__).parents[3] / "schema/search.schema.json"
 SUGGEST = "query ($input: SuggestInput!) { suggest(input: $input) }"
 STAFF = "audience: {roles: [AGENT, ADMIN]}\n"
 NOTHING = {"hits": [], "totalCount": 0, "meant": None, "topics": [], "locales": []}
@@ -62,6 +65,33 @@ def test_a_search_tells_what_was_found_why_and_how_much(server: LiveServer) -> N
     assert found["locales"] == [{"name": "en", "count": 1}]
     assert ask(server, SUGGEST, key, prefix="two po") == ["two pounds"]
     assert ask(server, SEARCH, key, query="ninety margins", topics=["margins"]) == NOTHING
+
+
+def test_the_document_is_as_its_schema_says(server: LiveServer) -> None:
+    key = server.key("web")
+    publish(server, "costs", "Calls & texts cost two pounds a day.")
+    until(server, key, 1, query="calls")
+
+    found = ask(server, DOCUMENT, key, query="clals")
+
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
+    assert found["hits"][0].pop("score") > 0
+    assert found == {
+        "hits": [
+            {
+                "slug": "costs",
+                "version": 1,
+                "title": "Roaming",
+                "fragment": "body",
+                "locale": "en",
+                "heading": "Abroad",
+                "snippet": "Calls & texts cost two pounds a day.",
+                "html": "<mark>Calls</mark> &amp; texts cost two pounds a day.",
+            }
+        ],
+        "total": 1,
+        "meant": "calls",
+    }
 
 
 def test_a_query_says_no_more_than_it_may(server: LiveServer) -> None:

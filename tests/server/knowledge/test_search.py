@@ -70,6 +70,22 @@ async def test_two_servers_find_what_either_publishes_corrects_and_takes_back(sl
         await until(lambda: found(other.search, "second") == [])
 
 
+async def test_a_title_that_tells_of_what_is_for_others_is_not_searched_for_them(slices: Slices) -> None:
+    parts = [
+        fragment(body="Fees."),
+        fragment(body="Gebühren.", locale="de", audience=STAFF),
+        fragment(body="Gebühren, Schweiz.", locale="de-CH"),
+    ]
+    await publish(slices, "a", content(*parts, titles={"en": "Fees", "de": "Mitarbeiterbonus"}))
+
+    async with slices.search.following():
+        assert found(slices.search, "mitarbeiterbonus", AGENT, locale="de") == ["a#body"]
+        assert found(slices.search, "mitarbeiterbonus", locale="de-CH") == []
+        assert slices.search.suggest("mitarb", CUSTOMER, "de-CH") == []
+        (hit,) = slices.search.search("schweiz fees", CUSTOMER, "de-CH").hits
+    assert hit.article.title == "Fees"
+
+
 async def test_what_is_for_others_is_not_found_by_any_way(slices: Slices) -> None:
     await publish(
         slices, "a", content(fragment(body="known"), fragment("inside", "Margins are ninety.", audience=STAFF))

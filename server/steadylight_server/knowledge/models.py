@@ -33,7 +33,7 @@ UNKNOWN = "unknown"  # an author of whom nobody said who it was
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
 _FRAGMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-_MARK = re.compile(rf"^{MARK}[ \t]*$", re.MULTILINE)
+_MARK = re.compile(rf"^{MARK}\s*$", re.MULTILINE)
 _BLANK = re.compile(r"\A(?:[ \t]*\n)+")
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
 
@@ -128,10 +128,12 @@ class Content:
         _check_names("capabilities", self.capabilities)
         _check_names("journeys", self.journeys)
         _check_names("owner", [] if self.owner is None else [self.owner])
-        told = [text or "" for one in self.fragments for text in (one.heading, one.body, one.spoken, one.sms)]
+        texts = ((one.heading, one.body, one.spoken, one.sms, one.audience.text) for one in self.fragments)
+        told = [text or "" for several in texts for text in several]
         if sum(map(len, told)) > MOST_CHARACTERS:
             raise Invalid(f"fragments: at most {MOST_CHARACTERS:,} characters together.")
-        if not all(map(_is_text, [*told, *self.titles.values(), *self.topics, self.owner or ""])):
+        told += [*self.titles.values(), *self.topics, *self.capabilities, *self.journeys, self.owner or ""]
+        if not all(map(_is_text, told)):
             raise Invalid("What an article says is text: no halves of characters, and no zeros.")
 
 

@@ -34,7 +34,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from steadylight_server.core import document
 from steadylight_server.core.errors import Invalid
 from steadylight_server.knowledge.audience import EVERYBODY, Audience
-from steadylight_server.knowledge.models import MARK, Content, Fragment, check_fragment
+from steadylight_server.knowledge.models import MARK, MOST_FRAGMENTS, Content, Fragment, check_fragment
 
 OWN_LOCALE = "en"
 BODY = "body"  # the fragment before the first comment
@@ -163,6 +163,8 @@ def written(content: Content, locale: str) -> str:
 def _pieces(lines: Sequence[str], start: int, faults: list[tuple[int, str]]) -> Sequence[tuple[int, _Head, str]]:
     """The fragments after the front matter: the line on which each begins, what it says of itself, its body."""
     marks = [number for number in range(start, len(lines)) if lines[number].rstrip() == MARK]
+    if len(marks) > MOST_FRAGMENTS:  # each is YAML, which is slow to read
+        raise Faults([*faults, (marks[MOST_FRAGMENTS] + 1, f"a file has at most {MOST_FRAGMENTS} fragments")])
     first = "\n".join(lines[start : marks[0] if marks else len(lines)])
     found = [(start + 1, _Head(id=BODY), first)] if first.strip() else []
     for number, after in pairwise([*marks, len(lines)]):
@@ -195,11 +197,12 @@ def _part(
     if model is Front and not text.strip():
         return model()
     try:
-        return document.read("\n" * before + text, model, what=what, begins=begins)
+        return document.read(text, model, what=what, begins=begins)
     except Invalid as error:
         for one in error.message.split("\n"):
-            found = _LINE.match(one)
-            faults.append((max(int(found[1]), before) if found else before, one[found.end() :] if found else one))
+            found = _LINE.match(one) if text.strip() else None
+            line = before + int(found[1]) if found else before
+            faults.append((line, _LINE.sub("", one, count=1)))
         return None
 
 

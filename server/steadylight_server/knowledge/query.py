@@ -17,6 +17,9 @@ MOST_QUERY = 500  # characters; what is typed beyond them is not looked at
 MOST_RANKED = 50  # candidates that are put in order: half of the cost of 100, and nearly the same first ten
 MOST_SUGGESTIONS = 20
 _MOST_WORDS = 32  # different ones of a query, the first
+_MOST_STRANGE = (
+    8  # of these that are not there, the first, for which others are looked for: 20 ms each in a large house
+)
 _MOST_COMPLETED = 10  # words that the last one may be the beginning of
 _BEGUN = 0.5  # what a completed word counts for, beside one that was typed whole
 _MENDED = 0.8  # the same of a mended one
@@ -53,7 +56,8 @@ class Search:
         typed = list({word.text: word for word in words(query)}.values())[:_MOST_WORDS]
         is_open = {word.text: word.end == len(query) for word in typed[-1:]}
         known = {word.text: self._known(word.text, is_open.get(word.text, False)) for word in typed}
-        mended = {word: near for word in typed if not known[word.text] and (near := self._near(word.text))}
+        strange = [word for word in typed if not known[word.text]][:_MOST_STRANGE]
+        mended = {word: near for word in strange if (near := self._near(word.text))}
         for word, near in mended.items():
             known[word.text] = {name: self._stems(name, found, _MENDED) for name, found in near.items()}
         asked = {}

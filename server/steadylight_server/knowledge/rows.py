@@ -4,7 +4,7 @@
     title: title
     body: body             # Markdown. With front matter of the other system's, its `title` is the title
     topics: [hub]          # fields with one topic each, or a list of them
-    restricted: private    # true there: for employees only, roles AGENT and ADMIN
+    restricted: private    # true there: for employees only, roles AGENT and ADMIN; each line says true or false
     at: revised_at         # when it was published; then each line is a version, and several are a history
     reason: commit
     author: editor
@@ -108,8 +108,8 @@ def _version(row: Mapping[str, Any], given: RowMap) -> Version:
         title = title or _front_title(front[1])
     if title is None:
         raise Invalid(f"{given.title or 'title'}: is missing.")
-    restricted = row.get(given.restricted, False) if given.restricted else False
-    if not isinstance(restricted, bool):  # what is unclear is shown to nobody by mistake
+    restricted = row.get(given.restricted) if given.restricted else False
+    if not isinstance(restricted, bool):  # what is unclear, or misnamed in the map, is shown to nobody by mistake
         raise Invalid(f"{given.restricted}: true or false is wanted.")
     audience = _EMPLOYEES if restricted else EVERYBODY
     topics = dict.fromkeys(topic for field in given.topics for topic in _topics(row, field))

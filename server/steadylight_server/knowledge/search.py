@@ -16,7 +16,7 @@ from steadylight_server.core.errors import Unavailable
 from steadylight_server.knowledge.audience import Audience, Viewpoint, holding
 from steadylight_server.knowledge.entries import Entry
 from steadylight_server.knowledge.index import Index
-from steadylight_server.knowledge.models import Article, Content, Fragment, Shown, Version, fallbacks
+from steadylight_server.knowledge.models import Article, Content, Fragment, Shown, Version
 from steadylight_server.knowledge.query import Count
 from steadylight_server.knowledge.render import plain
 from steadylight_server.knowledge.selection import Selection, Selections
@@ -215,5 +215,5 @@ def _of(articles: Mapping[str, Article], slug: str) -> Version | None:
 
 
 def _title(content: Content, locale: str) -> str:
-    """In that locale, or the next best one."""
-    return next(content.titles[one] for one in fallbacks(locale, content.locale) if one in content.titles)
+    """In that locale, or the article's own: these are told whoever is shown the fragment (`view`), and no other is."""
+    return content.titles.get(locale, content.title)

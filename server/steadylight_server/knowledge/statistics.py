@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import nsmallest
 from typing import NamedTuple
 
 from steadylight_server.knowledge.analysis import folded
 
 _MOST_MENDED = 3  # words that are as near to a typed one as any
 _SHORTEST_MENDED = 4  # characters; of shorter ones, too many are one letter apart
+_LAST = "\U0010ffff"  # which no word has, and all that a word has come before
 _LONG = 8  # characters, from which on two letters may be wrong
 
 
@@ -63,6 +65,16 @@ class Statistics:
                 if not counter[one]:
                     del counter[one]
 
+    @cached_property
+    def sorted_words(self) -> Sequence[str]:
+        """The words in alphabetical order without accents. For when nothing is counted any more."""
+        return sorted(self.words, key=folded)
+
+    def beginning(self, prefix: str) -> Sequence[str]:
+        """Words that begin so, without accents, whatever theirs."""
+        first = bisect_left(self.sorted_words, prefix, key=folded)
+        return self.sorted_words[first : bisect_left(self.sorted_words, prefix + _LAST, first, key=folded)]
+
 
 class Listed(NamedTuple):
     """A word without its accents, as it is, and which letters are in it."""
@@ -100,9 +112,13 @@ class Visible:
 
     def beginning(self, prefix: str, limit: int) -> list[str]:
         """Words that begin so, whatever their accents; those that most fragments have come first."""
-        begun = (listed.word for listed in self._from(folded(prefix)))
-        counted = [(-count, word) for word in begun if (count := self.having_word(word))]
-        return [word for _, word in sorted(counted)[:limit]]
+        prefix = folded(prefix)
+        counted: Counter[str] = Counter()
+        # Part by part: each has few of all words, and there may be hundreds.
+        for part in self._parts:
+            for word in part.beginning(prefix):
+                counted[word] += part.words[word]
+        return nsmallest(limit, counted, key=lambda word: (-counted[word], word))
 
     def near(self, word: str) -> list[str]:
         """What somebody may have meant who typed a word that is not there: the nearest ones, with the same first letter

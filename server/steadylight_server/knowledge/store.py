@@ -70,9 +70,11 @@ class ArticleStore(Store):
         return _article(found) if found else None
 
     async def all(self) -> AsyncIterator[Article]:
-        """Every article, in no order."""
-        async for found in self._articles.each({}):
-            yield _article(found)
+        """Every article, in no order, as it was written before this is asked, confirmed by a majority or not."""
+        async with self.database.session():
+            await self.database.moment()
+            async for found in self._articles.each({}):
+                yield _article(found)
 
     async def page(
         self, *, after: str | None, before: str | None, backwards: bool, limit: int, among: Collection[Audience] | None

@@ -133,7 +133,8 @@ def test_lines_that_cannot_be_taken_are_told_and_nothing_is_imported(
     environment: str, steadylight: Steadylight, tmp_path: Path
 ) -> None:
     good = {"id": "a", "title": "A", "body": "Text.", "hub": ["x", "y"], "private": True}
-    bad = [[], {**good, "private": "yes"}, {**good, "id": "A"}, {**good, "body": ""}, {**good, "hub": 3}, good]
+    unsaid = {name: value for name, value in good.items() if name != "private"}
+    bad = [[], {**good, "private": "yes"}, {**good, "id": "A"}, {**good, "body": ""}, {**good, "hub": 3}, unsaid, good]
     (tmp_path / "map.yaml").write_text(PAGES)
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(one) for one in [good, *bad]) + "\n{")
 
@@ -146,8 +147,9 @@ def test_lines_that_cannot_be_taken_are_told_and_nothing_is_imported(
         " divided by slashes",
         "a.jsonl:5: body: text is wanted",
         "a.jsonl:6: hub: text is wanted, or a list of texts",
-        "a.jsonl:7: a is there twice",
-        "a.jsonl:8: not JSON: unexpected end of data: line 1 column 2 (char 1)",
+        "a.jsonl:7: private: true or false is wanted",
+        "a.jsonl:8: a is there twice",
+        "a.jsonl:9: not JSON: unexpected end of data: line 1 column 2 (char 1)",
     ]
     assert steadylight.json("articles", "list") == []
 

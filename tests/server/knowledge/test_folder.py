@@ -179,6 +179,22 @@ def test_of_the_whole_article_only_its_own_file_tells(tmp_path: Path) -> None:
     ]
 
 
+def test_a_fragment_may_stand_behind_any_number_of_lines(tmp_path: Path) -> None:
+    parts = [f"<!-- fragment\nid: f{n}\n-->\nText.{chr(10) * 99_000}" for n in range(7)]
+    put(tmp_path, a_md="---\ntitle: T\n---\n" + "".join(parts))
+
+    assert [one.id for one in folder.read(tmp_path)["a"].fragments] == [f"f{n}" for n in range(7)]
+
+
+def test_of_too_many_fragments_none_is_read(tmp_path: Path) -> None:
+    put(tmp_path, a_md="---\ntitle: T\n---\n" + "<!-- fragment\nid: a\n-->\nText.\n" * 201)
+
+    with pytest.raises(BadFolder) as caught:
+        folder.read(tmp_path)
+
+    assert str(caught.value) == "a.md:804: a file has at most 200 fragments"
+
+
 def test_what_is_no_text_is_told_too(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"---\ntitle: \xff\n---\nX")
 

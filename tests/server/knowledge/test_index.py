@@ -100,6 +100,14 @@ def test_what_says_nothing_finds_nothing(index: Index, typed: str) -> None:
     assert index.suggest(typed, audiences=["all"]) == []
 
 
+def test_of_many_words_that_are_not_there_the_first_are_mended(index: Index) -> None:
+    strange = [f"roami{letter}g" for letter in "abcdefghij"]
+
+    meant = index.search(" ".join(strange), audiences=["all"]).meant
+
+    assert meant == " ".join(["roaming"] * 8 + strange[8:])
+
+
 def test_a_query_of_stop_words_alone_is_taken_at_its_word() -> None:
     index = Index()
     index.put("who", [Entry("who", "a", "en", "The Who", "", "A band.", "all")])

@@ -3,8 +3,11 @@
 import pytest
 
 from steadylight_server.core.errors import Invalid
+from steadylight_server.knowledge.audience import Audience
 from steadylight_server.knowledge.models import Content, check_slug, fallbacks, locale
 from tests.factories import content, fragment
+
+WIDE = Audience.of(segments=[f"{n:0100}" for n in range(100)])
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,13 @@ def test_what_cannot_name_an_article_is_refused(slug: str) -> None:
         (content(topics=("a", "a")), "topics: at most 50, each once"),
         (content(owner="x" * 101), "owner: each has 1 to 100 characters"),
         (content(*(fragment(f"f{n}", "x" * 99_999) for n in range(11))), "at most 1,000,000 characters together"),
+        (
+            content(*(fragment(f"f{n}", audience=WIDE) for n in range(101))),
+            "at most 1,000,000 characters together",
+        ),
+        (content(fragment(body="A.\n<!-- fragment\xa0\nid: b\n-->\nB.")), "which divides fragments in a file"),
+        (content(capabilities=("\ud800",)), "no halves of characters"),
+        (content(fragment(audience=Audience.of(segments=["\ud800"]))), "no halves of characters"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )

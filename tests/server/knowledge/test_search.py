@@ -7,6 +7,7 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pymongo import WriteConcern
 
 from steadylight_server.access.models import Role
 from steadylight_server.core.clock import now
@@ -68,6 +69,44 @@ async def test_two_servers_find_what_either_publishes_corrects_and_takes_back(sl
         assert (found(other.search, "second"), found(other.search, "third")) == (["a#body"], [])
         await slices.editing.expire("a", revision=saved.revision, reason="over", by=BY)
         await until(lambda: found(other.search, "second") == [])
+
+
+async def test_a_title_that_tells_of_what_is_for_others_is_not_searched_for_them(slices: Slices) -> None:
+    parts = [
+        fragment(body="Fees."),
+        fragment(body="Gebühren.", locale="de", audience=STAFF),
+        fragment(body="Gebühren, Schweiz.", locale="de-CH"),
+    ]
+    await publish(slices, "a", content(*parts, titles={"en": "Fees", "de": "Mitarbeiterbonus"}))
+
+    async with slices.search.following():
+        assert found(slices.search, "mitarbeiterbonus", AGENT, locale="de") == ["a#body"]
+        assert found(slices.search, "mitarbeiterbonus", locale="de-CH") == []
+        assert slices.search.suggest("mitarb", CUSTOMER, "de-CH") == []
+        (hit,) = slices.search.search("schweiz fees", CUSTOMER, "de-CH").hits
+    assert hit.article.title == "Fees"
+
+
+async def test_what_no_majority_had_yet_when_the_stream_began_is_found(slices: Slices) -> None:
+    admin, raw = slices.database.client.admin, slices.database.raw
+    await publish(slices, "a", content(fragment(body="first")))
+    unsure = raw["articles"].with_options(write_concern=WriteConcern(1))
+    await admin.command("configureFailPoint", "disableSnapshotting", mode="alwaysOn")
+    try:
+        body = {"published.content.fragments.0.body": "second", "revision": 2}
+        await unsure.update_one({"_id": "a"}, {"$set": body})
+        following = slices.search.following()
+        entered = asyncio.create_task(following.__aenter__())
+        await asyncio.wait([entered], timeout=0.3)
+    finally:
+        await admin.command("configureFailPoint", "disableSnapshotting", mode="off")
+
+    await admin.command("appendOplogNote", data={"goes": "on"})  # by itself it would in ten seconds
+    await entered
+    try:
+        assert found(slices.search, "second") == ["a#body"]
+    finally:
+        await following.__aexit__(None, None, None)
 
 
 async def test_what_is_for_others_is_not_found_by_any_way(slices: Slices) -> None:

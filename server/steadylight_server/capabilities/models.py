@@ -282,6 +282,13 @@ class Performance:
 
 
 @dataclass(frozen=True)
+class Forgotten:
+    """A performance that is none any more: nothing was done, and its key is free."""
+
+    id: UUID
+
+
+@dataclass(frozen=True)
 class Left:
     """An attempt that nobody holds any more: what was asked for, and whether it may be tried again, at that `place`."""
 

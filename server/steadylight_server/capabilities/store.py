@@ -27,7 +27,7 @@ from uuid import UUID
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from steadylight_server.capabilities.models import Failure, Left, Performance, Progress, State
+from steadylight_server.capabilities.models import Failure, Forgotten, Left, Performance, Progress, State
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document, Inserts
 from steadylight_server.core.stores import Kept, Store
@@ -199,7 +199,7 @@ class PerformanceStore(Store):
     @asynccontextmanager
     async def changed(self) -> AsyncIterator["Changed"]:
         """What is changed from now on."""
-        async with self._performances.changes() as changes:
+        async with self._performances.changes(deletions=True) as changes:
             yield Changed(changes)
 
     def _until(self) -> Document:
@@ -212,10 +212,12 @@ class Changed:
     def __init__(self, changes: Inserts) -> None:
         self._changes = changes
 
-    async def next(self) -> Performance | None:
+    async def next(self) -> Performance | Forgotten | None:
         """The next one that changed, as it is by then; None when there was none for a second. Raises Unavailable."""
         found = await self._changes.next()
-        return performance(found) if found is not None else None
+        if found is None:
+            return None
+        return performance(found) if "state" in found else Forgotten(found["_id"])
 
 
 # What is kept for whoever tries it again, and no part of what it is.

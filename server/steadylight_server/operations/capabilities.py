@@ -52,7 +52,7 @@ _MOST_TAKEN_OVER = 20
 _LOOK_FIRST, _LOOK_LAST = 0.02, 0.25
 # What a customer meets with; a scope that is missing, or a server that is away, is the company's own affair.
 _GAPS = (Why.NOT_FEASIBLE, Why.ASSURANCE_TOO_LOW)
-_NOTHING_DONE = "What does it cannot be reached now. Nothing was done; try again."
+NOTHING_DONE = "What does it cannot be reached now. Nothing was done; try again."
 
 
 class Withheld(Forbidden):
@@ -262,7 +262,7 @@ class CapabilityOperations:
         Raises Unavailable where it cannot be called now.
         """
         if self._capabilities.declared.implementation(wanted).unavailable is not None:
-            raise Unavailable(_NOTHING_DONE)
+            raise Unavailable(NOTHING_DONE)
         asked = self._timeline.stored(draft)
         # Now, and not when the deed is recorded: who comes meanwhile by another of these identifiers is the same.
         deed = uuid5(performance_id(draft.profile_id, wanted.name, key), PERFORMED)
@@ -333,7 +333,7 @@ class CapabilityOperations:
             try:
                 found = await self._capabilities.one(id)
             except NotFound:
-                raise Unavailable(_NOTHING_DONE) from None
+                raise Unavailable(NOTHING_DONE) from None
             left = until - loop.time()
             if found.state is not State.RUNNING or left <= 0:
                 return found

@@ -12,7 +12,7 @@ import structlog
 
 from steadylight_server.access.gate import Gate
 from steadylight_server.access.service import TRUST
-from steadylight_server.capabilities.models import Performance
+from steadylight_server.capabilities.models import Forgotten, Performance
 from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.core.errors import SteadylightError, Unavailable
 from steadylight_server.ingest.service import Ingest
@@ -220,8 +220,8 @@ class Activity(Feed[Action]):
         )
 
 
-class PerformanceProgress(Feed[Performance]):
-    """Performances by their id, as they change."""
+class PerformanceProgress(Feed[Performance | Forgotten]):
+    """Performances by their id, as they change; of what was not done, that it is forgotten."""
 
     def __init__(self, capabilities: CapabilityService) -> None:
         super().__init__(

@@ -13,11 +13,11 @@ from steadylight_server.api.enums import Assurance, PerformanceState, WithheldWh
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.api.journeys import sure
 from steadylight_server.api.scalars import Json
-from steadylight_server.capabilities.models import Failure, Offered, Progress
+from steadylight_server.capabilities.models import Failure, Forgotten, Offered, Progress
 from steadylight_server.capabilities.models import Performance as Deed
-from steadylight_server.core.errors import Invalid, NotFound
+from steadylight_server.core.errors import Invalid, NotFound, Unavailable
 from steadylight_server.core.ids import uuid7
-from steadylight_server.operations.capabilities import MOST_WAIT
+from steadylight_server.operations.capabilities import MOST_WAIT, NOTHING_DONE
 from steadylight_server.operations.journeys import Asker
 
 _TOKEN = "Give it as `after` to a read that must see this write."
@@ -117,15 +117,21 @@ class Performance(nodes.Node):
     def output(self) -> Json | None:
         return Json(dict(self.deed.output)) if self.is_told and self.deed.output is not None else None
 
-    @strawberry.field(description="Why it FAILED, or why nobody knows what came of it.")
+    @strawberry.field(
+        description="Why it FAILED, or why nobody knows what came of it. Its message is empty for who is not as sure "
+        "of the customer as the capability asks."
+    )
     def failure(self) -> PerformanceFailure | None:
         failure = self.deed.failure
-        return PerformanceFailure(code=failure.code, message=failure.message) if failure else None
+        return PerformanceFailure(code=failure.code, message=self._told(failure.message)) if failure else None
 
-    @strawberry.field(description="How far it has come, as who performs it said last.")
+    @strawberry.field(
+        description="How far it has come, as who performs it said last. Its message is empty for who is not as sure of "
+        "the customer as the capability asks."
+    )
     def progress(self) -> PerformanceProgress | None:
         told = self.deed.progress
-        return PerformanceProgress(done=told.done, message=told.message, at=told.at) if told else None
+        return PerformanceProgress(done=told.done, message=self._told(told.message), at=told.at) if told else None
 
     @strawberry.field(description="The channel that began it.")
     def channel(self) -> str:
@@ -142,6 +148,9 @@ class Performance(nodes.Node):
     @strawberry.field(description="When it was over; null while it is not.")
     def ended_at(self) -> datetime | None:
         return self.deed.ended_at
+
+    def _told(self, words: str) -> str:
+        return words if self.is_told else ""
 
 
 @strawberry.input(description="For whom, and for which channel.")
@@ -290,7 +299,7 @@ class CapabilitySubscriptions:
     @strawberry.subscription(
         name="performance",
         description="A deed as it is, then each time it has come further, until it is over. Ends with UNAVAILABLE "
-        "where something may have been missed.",
+        "where nothing was done, or something may have been missed.",
     )
     async def performance_followed(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its global id.")]
@@ -303,6 +312,8 @@ class CapabilitySubscriptions:
             if last.state.is_over:
                 return
             async for deed in changes:
+                if isinstance(deed, Forgotten):
+                    raise Unavailable(NOTHING_DONE)
                 if deed != last:
                     last = deed
                     yield performance(deed, is_told=first.is_told)

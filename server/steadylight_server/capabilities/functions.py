@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # More than these wait for something that does not come.
 MOST_THREADS = 64
+MOST_OF_ONE = 32  # so that one function that hangs leaves some to the others
 _THREADS = threading.BoundedSemaphore(MOST_THREADS)
 
 
@@ -42,6 +43,7 @@ class FunctionImplementation:
         self._function = function
         says = bool(getattr(function, "honours_keys", False))
         self.honours_keys = says and honours_keys is not False
+        self._threads = threading.BoundedSemaphore(MOST_OF_ONE)
 
     async def __call__(self, call: Call, tell: Tell) -> Answer:
         """What the function returns, or yields last. Raises what it raises."""
@@ -49,7 +51,7 @@ class FunctionImplementation:
             return _answer(await self._last(self._function(call), tell))
         if inspect.iscoroutinefunction(self._function):
             return _answer(await self._function(call))
-        found = await _in_a_thread(self._function, call)
+        found = await _in_a_thread(self._function, call, self._threads)
         return _answer(await found if inspect.isawaitable(found) else found)
 
     @staticmethod
@@ -64,12 +66,15 @@ class FunctionImplementation:
         return last
 
 
-async def _in_a_thread(function: Function, call: Call) -> Any:
+async def _in_a_thread(function: Function, call: Call, own: threading.BoundedSemaphore) -> Any:
     """What it returns. A thread of its own: one that hangs holds up nobody, and not the server's end.
 
     Raises NotDone where so many hang that another would not help.
     """
+    if not own.acquire(blocking=False):
+        raise NotDone(f"{MOST_OF_ONE} calls of it run in threads already.")
     if not _THREADS.acquire(blocking=False):
+        own.release()
         raise NotDone(f"{MOST_THREADS} functions run in threads already.")
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
@@ -93,10 +98,16 @@ async def _in_a_thread(function: Function, call: Call) -> Any:
             failure = error
         finally:
             _THREADS.release()
+            own.release()
         with suppress(RuntimeError):  # the loop may be closed by now
             loop.call_soon_threadsafe(tell, found, failure)
 
-    threading.Thread(target=work, name=f"capability-{call.capability}", daemon=True).start()
+    try:
+        threading.Thread(target=work, name=f"capability-{call.capability}", daemon=True).start()
+    except RuntimeError as error:
+        _THREADS.release()
+        own.release()
+        raise NotDone(f"There is no thread to be had: {error}.") from error
     return await done
 
 

@@ -160,6 +160,11 @@ class FunctionBinding:
     name: str
     honours_keys: bool | None = None
 
+    @property
+    def place(self) -> str:
+        """Where keys are known: what is implemented elsewhere by then has never heard of them."""
+        return f"function {self.name}"
+
 
 @dataclass(frozen=True)
 class WebhookBinding:
@@ -168,6 +173,11 @@ class WebhookBinding:
     url: str
     secret: str
     honours_keys: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where keys are known, as above."""
+        return f"webhook {self.url}"
 
 
 @dataclass(frozen=True)
@@ -272,13 +282,21 @@ class Performance:
 
 
 @dataclass(frozen=True)
+class Forgotten:
+    """A performance that is none any more: nothing was done, and its key is free."""
+
+    id: UUID
+
+
+@dataclass(frozen=True)
 class Left:
-    """An attempt that nobody holds any more: what was asked for, and whether it may be tried again."""
+    """An attempt that nobody holds any more: what was asked for, and whether it may be tried again, at that `place`."""
 
     performance: Performance
     input: Mapping[str, Any]
     asked: Mapping[str, Any]
     is_safe: bool
+    place: str
 
 
 def performance_id(profile_id: UUID, capability: str, key: str) -> UUID:

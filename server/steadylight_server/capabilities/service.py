@@ -169,12 +169,13 @@ class CapabilityService:
             label=capability.label,
         )
         is_safe = self.declared.implementation(capability).honours_keys
-        return new if await self._store.begin(new, input, asked, is_safe=is_safe) else None
+        place = capability.implementation.place
+        return new if await self._store.begin(new, input, asked, is_safe=is_safe, place=place) else None
 
     @staticmethod
-    def begun(one: Performance, input: str) -> Left:
+    def begun(capability: Capability, one: Performance, input: str) -> Left:
         """What `begin` made, for `attempt`: the first, so that nothing can have been done before."""
-        return Left(one, json.loads(input), {}, is_safe=True)
+        return Left(one, json.loads(input), {}, is_safe=True, place=capability.implementation.place)
 
     async def take_over(self) -> Left | None:
         """An attempt that nobody holds any more, leased to the caller as the next; None when all is at rest."""
@@ -188,11 +189,14 @@ class CapabilityService:
         one = left.performance
         capability = self.declared.declared.get(one.capability)
         implementation = self.declared.implementation(capability) if capability else None
-        if one.attempt > 1 and not left.is_safe:
+        is_elsewhere = capability is not None and capability.implementation.place != left.place
+        if one.attempt > 1 and (is_elsewhere or not left.is_safe):
             return await self._end(one, _INTERRUPTED, tells_of)
+        if one.attempt > MOST_ATTEMPTS:  # whoever tried it did not live to give it up
+            return await self._end(one, _NO_ANSWER, tells_of)
         if capability is None or implementation is None or (one.attempt > 1 and implementation.unavailable):
             return await self._again(one, tells_of)  # perhaps at another server, which has it
-        is_safe = left.is_safe and implementation.honours_keys
+        is_safe = left.is_safe and implementation.honours_keys and not is_elsewhere
         if one.attempt > 1 and not is_safe:
             return await self._end(one, _INTERRUPTED, tells_of)
         call = Call(
@@ -233,7 +237,9 @@ class CapabilityService:
             async with asyncio.timeout(call.timeout):
                 answer = await implementation(call, tell)
         except Failed as error:
-            return Outcome(State.FAILED, failure=Failure(error.code[:MOST_CODE], error.message[:MOST_MESSAGE]))
+            return Outcome(
+                State.FAILED, failure=Failure(str(error.code)[:MOST_CODE], str(error.message)[:MOST_MESSAGE])
+            )
         except (NotDone, Unknown):
             raise
         except TimeoutError:
@@ -244,17 +250,22 @@ class CapabilityService:
         return self._judged(capability, answer)
 
     def _judged(self, capability: Capability, answer: Answer) -> Outcome:
-        if answer.handle is not None:
-            return Outcome(State.ACCEPTED, handle=answer.handle[:MOST_HANDLE])
         try:
-            return Outcome(State.DONE, output=self._output(capability, answer.output or {}))
+            if answer.handle is None:
+                return Outcome(State.DONE, output=self._output(capability, answer.output))
+            if not isinstance(answer.handle, str):
+                raise ValueError("handle: text is wanted")
+            return Outcome(State.ACCEPTED, handle=answer.handle[:MOST_HANDLE])
         except ValueError as error:
             log.error("a capability answered what its schema forbids", capability=capability.name, why=str(error))
             return Outcome(State.UNKNOWN, failure=Failure("INVALID_OUTPUT", str(error)[:MOST_MESSAGE]))
 
     @staticmethod
-    def _output(capability: Capability, output: Mapping[str, Any]) -> str:
+    def _output(capability: Capability, output: Mapping[str, Any] | None) -> str:
         """As it is kept. Raises ValueError."""
+        output = {} if output is None else output
+        if not isinstance(output, Mapping):
+            raise ValueError("output: an object is wanted")
         text = written(output)
         if len(text) > MOST_OUTPUT_BYTES:
             raise ValueError(f"output: at most {MOST_OUTPUT_BYTES:,} bytes")
@@ -298,14 +309,18 @@ class CapabilityService:
         )
 
     async def report(self, id: UUID, progress: Progress) -> Performance:
-        """How far one that was accepted has come. Raises NotFound, Conflict where it is over, Invalid."""
+        """How far one that was accepted has come. Raises NotFound, Conflict where it is over, Invalid, and Unavailable
+        while it is not known that it was accepted.
+        """
         if progress.done is not None and not 0 <= progress.done <= 1:
             raise Invalid("done: from 0 to 1.")
         if len(progress.message) > MOST_MESSAGE:
             raise Invalid(f"message: at most {MOST_MESSAGE} characters.")
         told = await self._store.report(id, replace(progress, at=in_milliseconds(self._clock())))
         if told is None:
-            raise Conflict(f"It is {(await self.one(id)).state}, not ACCEPTED.")
+            one = await self.one(id)
+            _check_is_answered(one)
+            raise Conflict(f"It is {one.state}, not ACCEPTED.")
         return told
 
     async def complete(
@@ -314,9 +329,10 @@ class CapabilityService:
         """What came of one that was accepted, or whose outcome was unknown; and whether this said so first.
 
         The same again is harmless. Raises NotFound, Invalid for an output that does not fit, Conflict where something
-        else came of it.
+        else came of it, and Unavailable while it is not known that it was accepted.
         """
         one = await self.one(id)
+        _check_is_answered(one)
         outcome = self._reported(one, output, failure)
         done = await self._ended(one, being(State.ACCEPTED, State.UNKNOWN), outcome, tells_of)
         if done is not None:
@@ -337,7 +353,7 @@ class CapabilityService:
                 raise Invalid(f"code: 1 to {MOST_CODE} characters; message: at most {MOST_MESSAGE}.")
             return Outcome(State.FAILED, failure=failure)
         try:
-            return Outcome(State.DONE, output=self._output(self.declared.of(one.capability), output or {}))
+            return Outcome(State.DONE, output=self._output(self.declared.of(one.capability), output))
         except ValueError as error:
             raise Invalid(str(error)) from None
 
@@ -397,6 +413,12 @@ class CapabilityService:
             holding.cancel()
             with suppress(asyncio.CancelledError):
                 await holding
+
+
+def _check_is_answered(one: Performance) -> None:
+    """Raises Unavailable: who goes on with it may be faster than its own answer, and must not take that for the end."""
+    if one.state is State.RUNNING:
+        raise Unavailable("It is RUNNING: that it goes on is not known here yet. Try again.")
 
 
 _NO_ANSWER = Outcome(

@@ -5,9 +5,10 @@ performances   _id: made of profile, capability and key · profile_id: whose key
                as JSON, while it may be tried again · state · channel, assurance: of who began it · begun_at · attempt:
                counts how often it was tried · lease?: until when whoever tries it has it for themselves, by the
                database's own clock · is_safe: whether it may be tried again where nobody knows what came of it ·
-               asked: the action that asked for it · output?: as JSON · failure?: {code, message} · handle?: what
-               whoever goes on with it calls it · progress?: {done?, message, at} · ended_at? · deeds?: actions that
-               tell of it and are not recorded yet · deeds_at?: since when
+               place: which function or webhook tries it, and so knows its key · asked: the action that asked for it ·
+               output?: as JSON · failure?: {code, message} · handle?: what whoever goes on with it calls it ·
+               progress?: {done?, message, at} · ended_at? · deeds?: actions that tell of it and are not recorded yet ·
+               deeds_at?: since when
                indexes: same = (profile_id, capability, key), unique; expired = (lease); unrecorded = (deeds_at)
 
 Input and output are JSON text: BSON has other names, numbers and depths. Whoever tries it holds the lease and names the
@@ -26,7 +27,7 @@ from uuid import UUID
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from steadylight_server.capabilities.models import Failure, Left, Performance, Progress, State
+from steadylight_server.capabilities.models import Failure, Forgotten, Left, Performance, Progress, State
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document, Inserts
 from steadylight_server.core.stores import Kept, Store
@@ -86,7 +87,7 @@ class PerformanceStore(Store):
         found = await self._performances.find(query, without=_HIDDEN)
         return sorted(map(performance, found), key=lambda one: (one.begun_at, one.id))
 
-    async def begin(self, new: Performance, input: str, asked: Mapping[str, Any], *, is_safe: bool) -> bool:
+    async def begin(self, new: Performance, input: str, asked: Mapping[str, Any], *, is_safe: bool, place: str) -> bool:
         """Stores a new one, leased to the caller; False where its key is used."""
         given: Document = {
             "profile_id": new.profile_id,
@@ -101,6 +102,7 @@ class PerformanceStore(Store):
             "begun_at": new.begun_at,
             "attempt": 1,
             "is_safe": is_safe,
+            "place": place,
             "asked": asked,
         }
         literal = {name: {"$literal": value} for name, value in given.items()}
@@ -171,7 +173,7 @@ class PerformanceStore(Store):
         )
         if found is None:
             return None
-        return Left(performance(found), json.loads(found["input"]), found["asked"], found["is_safe"])
+        return Left(performance(found), json.loads(found["input"]), found["asked"], found["is_safe"], found["place"])
 
     async def asked(self, id: UUID) -> Mapping[str, Any] | None:
         """The action that asked for it, as it is stored."""
@@ -197,7 +199,7 @@ class PerformanceStore(Store):
     @asynccontextmanager
     async def changed(self) -> AsyncIterator["Changed"]:
         """What is changed from now on."""
-        async with self._performances.changes() as changes:
+        async with self._performances.changes(deletions=True) as changes:
             yield Changed(changes)
 
     def _until(self) -> Document:
@@ -210,10 +212,12 @@ class Changed:
     def __init__(self, changes: Inserts) -> None:
         self._changes = changes
 
-    async def next(self) -> Performance | None:
+    async def next(self) -> Performance | Forgotten | None:
         """The next one that changed, as it is by then; None when there was none for a second. Raises Unavailable."""
         found = await self._changes.next()
-        return performance(found) if found is not None else None
+        if found is None:
+            return None
+        return performance(found) if "state" in found else Forgotten(found["_id"])
 
 
 # What is kept for whoever tries it again, and no part of what it is.

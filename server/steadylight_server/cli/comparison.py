@@ -28,6 +28,7 @@ mutation Check($input: PerformCapabilityInput!) {
 }
 """
 _UNFINISHED = ("RUNNING", "ACCEPTED")
+_RESULTS = ("DONE", "FAILED")
 # Seconds between two looks at what goes on by itself; and for the request itself, beside what is waited for.
 _PAUSE, _MARGIN = 0.5, 10.0
 # Characters of a value in the table; all of it is in the JSON.
@@ -41,7 +42,7 @@ def add_to(group: typer.Typer) -> None:
         epilog="Example: steadylight parity check statement.view --input input.json --customer customer-number=77",
         help="Perform a capability through every channel that offers it, each with a key of its own and the same "
         "input, and show where the results differ. It is performed for real, once in each channel, and is on the "
-        "customer's timeline. Exit code 1 when results differ.",
+        "customer's timeline. Exit code 1 when results differ, or no channel has one.",
     )(check)
 
 
@@ -106,7 +107,12 @@ def check(
         results = {name: _performed(url, keys[name], asked, patience) for name in channels}
     reference = channels[0]
     differing = {name: differences(results[reference], results[name], ignored=ignore or ()) for name in channels[1:]}
-    _tell(reference, results, differing, json=json)
+    state = _state(results[reference])
+    has_result = any(differing.values()) or state in _RESULTS
+    if has_result or json:
+        _tell(reference, results, differing, json=json)
+    if not has_result:
+        raise Failure(f"No channel has a result to compare: {state}.")
     if any(differing.values()):
         raise typer.Exit(1)
 
@@ -164,18 +170,21 @@ def _keys(chosen: Settings, channels: Sequence[str], capability: "Capability") -
     """A key of each channel, with the scopes that the capability takes, until this is left."""
     from steadylight_server.access.models import CHANNEL_SCOPES
 
-    async def make() -> dict[str, tuple[str, str]]:
+    made: dict[str, tuple[str, str]] = {}
+
+    async def make() -> None:
         async with access(chosen) as service:
             scopes = CHANNEL_SCOPES | capability.scopes
-            made = {name: await service.add_key(name, scopes=scopes, by=operator()) for name in channels}
-            return {name: (credential.id, key) for name, (credential, key) in made.items()}
+            for name in channels:
+                credential, key = await service.add_key(name, scopes=scopes, by=operator())
+                made[name] = credential.id, key
 
     async def end() -> None:
         async with access(chosen) as service:
             await service.revoke(*(id for id, _ in made.values()), by=operator())
 
-    made = asyncio.run(make())
     try:
+        asyncio.run(make())
         yield {name: key for name, (_, key) in made.items()}
     finally:
         asyncio.run(end())
@@ -196,6 +205,10 @@ def _performed(url: str, key: str, asked: Mapping[str, Any], patience: float) ->
             time.sleep(_PAUSE)
 
 
+def _state(result: Mapping[str, Any]) -> str:
+    return str(result.get("state") or result["refused"]["code"])
+
+
 def _tell(
     reference: str,
     results: Mapping[str, Mapping[str, Any]],
@@ -213,8 +226,7 @@ def _tell(
         for one in found
     ]
     if not rows:
-        state = results[reference].get("state") or results[reference]["refused"]["code"]
-        typer.echo(f"The same in {', '.join(results)}: {state}.")
+        typer.echo(f"The same in {', '.join(results)}: {_state(results[reference])}.")
         return
     as_table(["channel", "at", f"{reference} has", "it has"], rows)
 

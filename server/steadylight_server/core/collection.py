@@ -196,9 +196,13 @@ class Collection:
             yield inserts
 
     @asynccontextmanager
-    async def changes(self) -> AsyncIterator["Inserts"]:
-        """What is inserted or changed from now on, as it is when it is told. Raises Unavailable as `inserts`."""
-        async with self._watched(["insert", "update", "replace"], full_document="updateLookup") as changes:
+    async def changes(self, *, deletions: bool = False) -> AsyncIterator["Inserts"]:
+        """What is inserted or changed from now on, as it is when it is told. Raises Unavailable as `inserts`.
+
+        With `deletions`, what is deleted comes too, as its key alone.
+        """
+        types = ["insert", "update", "replace", *(["delete"] if deletions else [])]
+        async with self._watched(types, full_document="updateLookup") as changes:
             yield changes
 
     @asynccontextmanager
@@ -241,4 +245,4 @@ class Inserts:
         if event is None:
             return None
         self.at = event["clusterTime"]
-        return event.get("fullDocument")
+        return event["documentKey"] if event["operationType"] == "delete" else event.get("fullDocument")

@@ -61,6 +61,19 @@ class Links:
         links = [*links, trial]
         return _breaks(trial, profiles, links, partition(profiles, links, self._kinds.most))
 
+    async def joined_by(self, one: UUID, other: UUID, assurance: Assurance) -> Collection[UUID]:
+        """All whom the customer of the first profile would be, were the two proven to be one now; nothing is joined."""
+        at, pair = self._clock(), _pair(one, other)
+        trial = Link(_id(pair), pair, Reason.EVIDENCE, assurance, at, at, action_id=uuid4())
+        try:
+            profiles, links = await self._store.around(pair)
+        except Crowded:
+            return (one,)
+        if trial.id not in {link.id for link in links}:
+            links = [*links, trial]
+        customer_ids = partition(profiles, links, self._kinds.most).customer_ids
+        return [id for id, customer_id in customer_ids.items() if customer_id == customer_ids[one]]
+
     @staticmethod
     def words(refusal: Refusal) -> str:
         """The rule, for people."""

@@ -86,6 +86,19 @@ class IdentityService:
             raise NotFound(_NOBODY)
         return self._seen(Customer(family[0].customer_id, family), profile_id)
 
+    async def proven_beside(self, customer: Customer, evidence: Collection[Evidence]) -> list[UUID]:
+        """The profiles that the customer will have beside theirs once the evidence is in; nothing is joined by it.
+
+        Profiles are made where somebody is seen for the first time.
+        """
+        ids = await self.resolve({key for one in evidence for key in one.keys})
+        found: dict[UUID, None] = {}
+        for one in evidence:
+            first, other = (ids[key] for key in one.keys)
+            if other not in customer.profile_ids:
+                found |= dict.fromkeys(await self.links.joined_by(first, other, one.assurance))
+        return [id for id in found if id not in customer.profile_ids]
+
     def guess(self, profile_id: UUID) -> tuple[UUID, Sequence[UUID]]:
         """The customer whom this profile was last seen to be part of, by id and profiles; `found` says if it is."""
         return self._families.get(profile_id, (profile_id, (profile_id,)))

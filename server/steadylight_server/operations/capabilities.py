@@ -36,7 +36,7 @@ from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Forbidden, Invalid, NotFound, Unavailable
 from steadylight_server.core.mongo import Database
-from steadylight_server.identity.models import MOST_IDENTIFIERS, Customer, Identifier, heard
+from steadylight_server.identity.models import MOST_IDENTIFIERS, Customer, Evidence, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.operations.journeys import Asker, Done
@@ -52,7 +52,7 @@ _MOST_TAKEN_OVER = 20
 _LOOK_FIRST, _LOOK_LAST = 0.02, 0.25
 # What a customer meets with; a scope that is missing, or a server that is away, is the company's own affair.
 _GAPS = (Why.NOT_FEASIBLE, Why.ASSURANCE_TOO_LOW)
-_NOTHING_DONE = "What does it cannot be reached now. Nothing was done; try again."
+NOTHING_DONE = "What does it cannot be reached now. Nothing was done; try again."
 
 
 class Withheld(Forbidden):
@@ -146,16 +146,19 @@ class CapabilityOperations:
             loop = asyncio.get_running_loop()
             wait = wanted.timeout.total_seconds() if within is None else within
             until = loop.time() + min(max(wait, 0.0), MOST_WAIT)
-            profile_ids = await self._profile_ids(draft)
-            found = await self._capabilities.same(profile_ids, wanted.name, key, text)
+            customer = _seen(await self._identity.customer(draft.profile_id), draft)
+            beside = await self._beside(customer, draft)
+            found = await self._capabilities.same([*customer.profile_ids, *beside], wanted.name, key, text)
             is_repeated = found is not None
             if found is None:
-                found, is_repeated = await self._begun(wanted, draft, key, text, profile_ids)
+                found, is_repeated = await self._begun(wanted, draft, key, text, beside)
             outcome = found if found.state.is_over else await self._awaited(found.id, until)
             return Done(Performed(outcome, is_repeated), self._ingest.token(session.moment))
 
     async def report(self, viewer: Viewer, id: UUID, progress: Progress) -> Performance:
-        """How far one that was accepted has come. Raises Forbidden, NotFound, Invalid, Conflict where it is over."""
+        """How far one that was accepted has come. Raises Forbidden, NotFound, Invalid, Conflict where it is over, and
+        Unavailable while it is RUNNING.
+        """
         _check_reporter(viewer)
         return await self._capabilities.report(id, progress)
 
@@ -232,31 +235,44 @@ class CapabilityOperations:
             raise Withheld(offered)
         return self._capabilities.read(wanted, input, key)
 
-    async def _profile_ids(self, draft: Action) -> list[UUID]:
-        """Whose keys count: those of the customer, and of whoever they were in this contact before it was known.
+    async def _beside(self, customer: Customer, draft: Action) -> list[UUID]:
+        """Whose keys count beside the customer's: of whoever they were in this contact before it was known, and of whom
+        they prove to be now, which is on no timeline yet.
 
-        Of somebody who has proven nothing, their own alone.
+        For somebody who has proven nothing, nobody's.
         """
-        customer = _seen(await self._identity.customer(draft.profile_id), draft)
         if draft.assurance is Assurance.CLAIMED:
-            return customer.profile_ids
+            return []
         unknown = await self._identity.unclaimed(draft.identifiers, channel=draft.channel, contact=draft.contact)
-        return [*customer.profile_ids, *(profile.id for profile in unknown)]
+        evidence = self._evidence(draft, draft.id)
+        proven = await self._identity.proven_beside(customer, evidence) if evidence else []
+        return [*(profile.id for profile in unknown), *proven]
+
+    def _evidence(self, draft: Action, deed: UUID) -> list[Evidence]:
+        """Whom it proves to be one customer, by the deed that will tell of it."""
+        home = self._identity.kinds.home(draft.identifiers, channel=draft.channel, contact=draft.contact)
+        return home.evidence(draft.at, deed) if home else []
 
     async def _begun(
-        self, wanted: Capability, draft: Action, key: str, input: str, profile_ids: Sequence[UUID]
+        self, wanted: Capability, draft: Action, key: str, input: str, beside: Sequence[UUID]
     ) -> tuple[Performance, bool]:
-        """The performance, and whether somebody else made it: nobody else begins or merges for the customer meanwhile.
+        """The performance, and whether somebody else made it: nobody else begins or merges for the customer meanwhile,
+        or for those `beside`.
 
         Raises Unavailable where it cannot be called now.
         """
         if self._capabilities.declared.implementation(wanted).unavailable is not None:
-            raise Unavailable(_NOTHING_DONE)
+            raise Unavailable(NOTHING_DONE)
         asked = self._timeline.stored(draft)
+        # Now, and not when the deed is recorded: who comes meanwhile by another of these identifiers is the same.
+        deed = uuid5(performance_id(draft.profile_id, wanted.name, key), PERFORMED)
+        await self._identity.prove(self._evidence(draft, deed))
 
         async def work() -> tuple[Performance, bool]:
             held = _seen(await self._identity.hold(draft.profile_id), draft)
-            ids = {*held.profile_ids, *profile_ids}
+            for id in beside:
+                await self._identity.hold(id)
+            ids = {*held.profile_ids, *beside}
             if found := await self._capabilities.same(ids, wanted.name, key, input):
                 return found, True
             new = await self._capabilities.begin(
@@ -275,7 +291,7 @@ class CapabilityOperations:
 
         found, is_repeated = await self._database.transaction(work)
         if not is_repeated:
-            self._start(self._capabilities.begun(found, input), draft)
+            self._start(self._capabilities.begun(wanted, found, input), draft)
         return found, is_repeated
 
     def _start(self, left: Left, asked: Action) -> "asyncio.Task[Performance | None]":
@@ -317,7 +333,7 @@ class CapabilityOperations:
             try:
                 found = await self._capabilities.one(id)
             except NotFound:
-                raise Unavailable(_NOTHING_DONE) from None
+                raise Unavailable(NOTHING_DONE) from None
             left = until - loop.time()
             if found.state is not State.RUNNING or left <= 0:
                 return found

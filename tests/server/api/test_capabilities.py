@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from steadylight_server.access.models import CHANNEL_SCOPES, Scope
-from steadylight_server.capabilities import Answer, Call, Progress
+from steadylight_server.capabilities import Answer, Call, Failed, NotDone, Progress
 from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.conftest import LiveServer, settings_for
 from tests.factories import login
@@ -33,6 +33,8 @@ capabilities:
     channels: {kiosk: {not_feasible: No printer.}}
   report.order: {implementation: {function: order}}
   walk.far: {implementation: {function: walk}}
+  gate.open: {implementation: {function: open}}
+  gate.close: {implementation: {function: close}}
 """
 SHOWN = """id capability label key state output failure { code message } progress { done message at } channel attempt
 begunAt endedAt"""
@@ -63,9 +65,19 @@ async def walk(call: Call) -> AsyncIterator[Progress | Mapping[str, Any]]:
     yield {"far": True}
 
 
+async def open_gate(call: Call) -> Mapping[str, Any]:
+    await asyncio.sleep(2)
+    raise NotDone("nobody is there")
+
+
+async def close_gate(call: Call) -> Mapping[str, Any]:
+    raise Failed("TOO_POOR", "The account has 3 euros.")
+
+
 @pytest.fixture(scope="module")
 def bank(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
     functions = {"view": lambda call: {"url": f"/{call.input['period']}"}, "order": order, "walk": walk}
+    functions |= {"open": open_gate, "close": close_gate}
     live = LiveServer(settings_for(mongod), blueprint=BLUEPRINT, functions=functions)
     yield live
     live.stop()
@@ -142,7 +154,7 @@ def test_what_is_offered_is_told_with_its_schemas(bank: LiveServer, web: str) ->
 
     here, there = listed(web), listed(bank.admin_key, channel="kiosk")
 
-    assert list(here) == ["report.order", "statement.view", "walk.far"]
+    assert list(here) == ["gate.close", "gate.open", "report.order", "statement.view", "walk.far"]
     assert here["statement.view"] == {
         "name": "statement.view",
         "label": "See a statement",
@@ -256,3 +268,28 @@ async def test_what_is_over_is_told_once_and_what_was_accepted_when_it_is_comple
     assert first["payload"]["data"]["performance"]["state"] == "ACCEPTED"
     assert (last["state"], last["failure"]) == ("FAILED", {"code": "NO", "message": "no"})
     assert nothing["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_who_follows_what_was_not_done_is_told_so(bank: LiveServer, web: str) -> None:
+    id = (await anyio.to_thread.run_sync(lambda: perform(bank, web, somebody(), "gate.open", within=0)))["performance"][
+        "id"
+    ]
+
+    async with following(bank, web, id) as connection:
+        first, last = await heard(connection), await heard(connection)
+
+    assert first["payload"]["data"]["performance"]["state"] == "RUNNING"
+    assert [one["extensions"]["code"] for one in last["payload"]["errors"]] == ["UNAVAILABLE"]
+    assert "Nothing was done" in last["payload"]["errors"][0]["message"]
+
+
+async def test_why_it_failed_is_told_by_its_id_only_to_who_is_sure_enough(bank: LiveServer, web: str) -> None:
+    refused = await anyio.to_thread.run_sync(lambda: perform(bank, web, somebody(), "gate.close"))
+    failed = refused["performance"]
+
+    channel = await anyio.to_thread.run_sync(lambda: bank.graphql(LOOK, {"id": failed["id"]}, web))
+    admin = await anyio.to_thread.run_sync(lambda: bank.graphql(LOOK, {"id": failed["id"]}, bank.admin_key))
+
+    assert failed["failure"] == {"code": "TOO_POOR", "message": "The account has 3 euros."}
+    assert channel["data"]["performance"]["failure"] == {"code": "TOO_POOR", "message": ""}
+    assert admin["data"]["performance"]["failure"] == failed["failure"]

@@ -89,6 +89,39 @@ async def test_one_that_hangs_is_left_behind_and_many_make_no_more(monkeypatch: 
     assert await FunctionImplementation(hangs)(CALL, silent) == Answer({})
 
 
+async def test_one_that_hangs_leaves_threads_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OF_ONE", 1)
+    go_on = threading.Event()
+
+    def hangs(call: Call) -> Mapping[str, Any]:
+        go_on.wait(60)
+        return {}
+
+    one, other = FunctionImplementation(hangs), FunctionImplementation(lambda call: {"n": 1})
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await one(CALL, silent)
+
+    with pytest.raises(NotDone, match="run in threads already"):
+        await one(CALL, silent)
+    assert await other(CALL, silent) == Answer({"n": 1})
+    go_on.set()
+
+
+async def test_where_no_thread_can_be_had_nothing_is_done_and_nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    implementation = FunctionImplementation(lambda call: {"n": 1})
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(module.MOST_THREADS + 1):
+            with pytest.raises(NotDone, match="no thread to be had"):
+                await implementation(CALL, silent)
+
+    assert await implementation(CALL, silent) == Answer({"n": 1})
+
+
 async def test_a_generator_tells_how_far_it_is_and_answers_last() -> None:
     told: list[Progress] = []
 

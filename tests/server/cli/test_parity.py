@@ -243,6 +243,29 @@ def test_a_channel_that_cannot_keep_what_was_declared_is_a_difference(
     assert [one["pointer"] for one in told["differences"]["web"]] == ["/state", "/output", "/refused"]
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        (legacy.answers(202, {"handle": "job-7"}), "ACCEPTED"),
+        (legacy.answers(200, [1]), "UNKNOWN"),
+        (legacy.answers(401, {}), "UNAVAILABLE"),
+    ],
+    ids=["accepted", "unknown", "not done"],
+)
+def test_channels_without_a_result_are_not_the_same(
+    core: Receiver, steadylight: Steadylight, given: Path, tmp_path: Path, behaviour: legacy.Behaviour, told: str
+) -> None:
+    file = tmp_path / "bank.yaml"
+    file.write_text(BLUEPRINT.replace("honours_keys: true", "honours_keys: false") % core.url)
+    steadylight("apply", file, "--yes")
+    core.behaves(behaviour)
+
+    said = steadylight(*check(given), "--yes", "--patience", "1", "--ignore", "/failure", code=1)
+
+    assert f"No channel has a result to compare: {told}." in said.stderr
+    assert "The same in" not in said.stdout
+
+
 def test_it_is_asked_first_whether_it_shall_be_performed(bank: Receiver, steadylight: Steadylight, given: Path) -> None:
     said = steadylight(*check(given), code=1).stderr
 

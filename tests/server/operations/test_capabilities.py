@@ -68,7 +68,7 @@ def asker(*identifiers: dict[str, str], contact: str | None = "c-1", agent: str 
 
 def declare(slices: Slices, function: Callable[[Call], Any], like: Capability = STATEMENT, **fields: Any) -> Capability:
     """A capability of its own that the function implements."""
-    name = f"f{uuid4().hex}"
+    name = f"f{id(function)}"
     slices.functions[name] = function
     declared = replace(like, implementation=FunctionBinding(name), **fields)
     slices.capabilities.declared.declare({**slices.capabilities.declared.declared, declared.name: declared})
@@ -863,6 +863,147 @@ async def test_a_repetition_costs_few_queries_and_goes_by_index(house: Slices) -
     plan = await house.plan({"find": "performances", "filter": query})
 
     assert plan.is_frugal(profiles=2), plan
+
+
+@pytest.mark.parametrize("honours", [False, True])
+async def test_what_is_implemented_anew_knows_no_keys_of_what_was_there_before(
+    house: Slices, monkeypatch: pytest.MonkeyPatch, honours: bool
+) -> None:
+    before, after, who, beside = Bank(honours=True), Bank(honours=honours), somebody(), house.beside()
+    declare(house, before.view)
+    declare(beside, after.view)
+    before.go_on.clear()
+    async with hasty_leases(house, monkeypatch), hasty_leases(beside, monkeypatch):
+        began = (await perform(house, who, within=0)).performance
+        await before.started.wait()
+        await house.performing.close()
+
+        over = await settled(beside, began.id)
+
+    assert (over.state, over.failure and over.failure.code) == (State.UNKNOWN, "INTERRUPTED")
+    assert (len(before.effects), len(after.effects)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(output=["a list"]), Answer(handle=7), Answer(output={"url": "/"}, handle=["j"])],  # type: ignore[arg-type]
+    ids=["output", "handle", "both"],
+)
+async def test_an_answer_that_is_none_is_an_outcome_like_any_other(house: Slices, answer: Answer) -> None:
+    @capability(honours_keys=True)
+    async def view(call: Call) -> Answer:
+        return answer
+
+    declare(house, view)
+
+    done = (await perform(house, somebody())).performance
+
+    assert (done.state, done.failure and done.failure.code) == (State.UNKNOWN, "INVALID_OUTPUT")
+
+
+async def test_what_kills_each_server_that_tries_it_is_given_up(house: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    @capability(honours_keys=True)
+    async def view(call: Call) -> Mapping[str, Any]:
+        calls.append(call.attempt)
+        await asyncio.Event().wait()
+        return {}
+
+    declare(house, view)
+    monkeypatch.setattr(service_module, "MOST_ATTEMPTS", 3)
+    async with hasty_leases(house, monkeypatch):
+        began = (await perform(house, somebody(), within=0)).performance
+        while len(calls) < 5 and not (await house.capabilities.one(began.id)).state.is_over:
+            await house.performing.close()
+            await asyncio.sleep(0.3)
+            await house.performing.catch_up()
+            await asyncio.sleep(0.1)
+
+    over = await house.capabilities.one(began.id)
+    assert (over.state, over.failure and over.failure.code) == (State.UNKNOWN, "NO_ANSWER")
+    assert calls[-1] == 3
+
+
+async def test_who_completes_before_it_is_known_to_go_on_is_asked_to_come_again(house: Slices) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def view(call: Call) -> Answer:
+        started.set()
+        await go_on.wait()
+        return Answer(handle="job-7")
+
+    declare(house, view)
+    who = somebody()
+    running = (await perform(house, who, within=0)).performance
+    await started.wait()
+
+    with pytest.raises(Unavailable, match="RUNNING"):
+        await house.performing.report(REPORTER, running.id, Progress(0.5))
+    with pytest.raises(Unavailable, match="RUNNING"):
+        await house.performing.complete(REPORTER, running.id, {"url": "/"}, None)
+    go_on.set()
+    await perform(house, who)
+
+    done = await house.performing.complete(REPORTER, running.id, {"url": "/"}, None)
+    assert done.state is State.DONE
+
+
+async def test_who_proves_two_identifiers_at_once_is_one_customer_already(house: Slices) -> None:
+    bank, who, number = Bank(honours=True), somebody(), phone()
+    declare(house, bank.view, assurance=Assurance.OTP)
+    before = await perform(house, number)
+
+    both = await house.performing.perform(APP, asker(who, number), STATEMENT.name, OCTOBER, "k-1")
+
+    assert both.result.performance == before.performance
+    assert len(bank.effects) == 1
+
+
+async def test_who_proves_what_is_another_s_by_a_rule_is_not_told_what_they_did(house: Slices) -> None:
+    """A customer has one login, and the telephone that both have is whose it was first."""
+    bank, one, other, number = Bank(honours=True), somebody(), somebody(), phone()
+    declare(house, bank.view, assurance=Assurance.OTP)
+    await house.ingest.record(WEB, batch(action(one, number)))
+    theirs = await perform(house, one)
+
+    shared = await house.performing.perform(APP, asker(other, number), STATEMENT.name, OCTOBER, "k-1")
+
+    assert shared.result.performance.id != theirs.performance.id
+    assert len(bank.effects) == 2
+
+
+async def test_two_who_prove_it_at_once_in_different_ways_do_it_once(house: Slices) -> None:
+    bank, beside = Bank(honours=False), house.beside()
+    for slices in (house, beside):
+        declare(slices, bank.view, assurance=Assurance.OTP)
+    for _ in range(10):
+        bank.effects.clear()
+        who, number = somebody(), phone()
+
+        done = await asyncio.gather(
+            perform(house, number),
+            beside.performing.perform(APP, asker(who, number), STATEMENT.name, OCTOBER, "k-1"),
+        )
+
+        assert done[1].result.performance == done[0].performance
+        assert len(bank.effects) == 1
+
+
+async def test_who_is_not_known_yet_and_who_is_do_it_once_at_once(house: Slices) -> None:
+    bank, beside = Bank(honours=False), house.beside()
+    for slices in (house, beside):
+        declare(slices, bank.view, assurance=Assurance.CLAIMED)
+    for _ in range(10):
+        bank.effects.clear()
+        contact = f"c-{uuid4().hex}"
+        await house.ingest.record(WEB, batch(action(somebody("CLAIMED"), contact=contact)))
+
+        await asyncio.gather(
+            perform(house, somebody("CLAIMED"), contact=contact), perform(beside, somebody(), contact=contact)
+        )
+
+        assert len(bank.effects) == 1
 
 
 def _key(who: dict[str, str]) -> Any:

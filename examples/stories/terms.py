@@ -33,7 +33,8 @@ def play(house: House) -> None:
     short = house.screen("terms", "terms.py", "app", "SELF_SERVICE", *reading[:3], "--sms", "--locale", "de-AT")
     expect(re.search(r"12,4 % im Jahr.* Write to us within 13 months\.", short), f"The text message says: {short}")
 
-    shown = json.loads(articles("affected", "overdraft", "1", "--json"))
+    *_, told = articles("affected", "overdraft", "1", "--json").splitlines()  # what is logged stands before it
+    shown = json.loads(told)
     found = [(one["channel"], one["rendering"]) for one in shown]
     expect(found == [("app", "sms"), ("desk", "plain"), ("app", "plain")], f"Who was shown it: {found}")
     say("Demo", "one source, three renderings; and whoever was shown it is on record, should it turn out to be wrong.")

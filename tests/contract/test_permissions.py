@@ -526,7 +526,10 @@ def documents(scene: Scene) -> Documents:
     payload = "CompletePerformancePayload.performance"
     for one in (*completing, "CompletePerformanceInput.performance", payload):
         along[one] = "CompletePerformanceInput.output"
-    detours = {"Query.identityConflicts", "Context.actions", "Context.claims", "RecordActionsPayload.warnings"}
+    detours = {
+        *("Query.identityConflicts", "Context.actions", "Context.claims", "RecordActionsPayload.warnings"),
+        "ArticleConnection.pageInfo",
+    }
     return Documents(SCHEMA, values, always=always, along=along, detours=detours, beside=beside)
 
 
@@ -716,7 +719,8 @@ def answered(scene: Scene, asker: str, asked: Asked) -> str:
 
 def recorded(scene: Scene, asked: Asked) -> dict[str, Any] | None:
     """The action that the document was to record, if it was to record one."""
-    inputs = [one for one in asked.variables.values() if one.keys() & {"batch", "id", "operationId"}]
+    given_to_it = (one for one in asked.variables.values() if isinstance(one, dict))
+    inputs = [one for one in given_to_it if one.keys() & {"batch", "id", "operationId"}]
     given = inputs[0] if inputs else {}
     id = given["batch"]["actions"][0]["id"] if "batch" in given else given.get("id", given.get("operationId"))
     return scene.server.database.actions.find_one({"_id": UUID(id)}) if id else None

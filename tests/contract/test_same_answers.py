@@ -473,4 +473,7 @@ async def test_a_key_says_whose_it_is(house: House) -> None:
         "IN_PERSON",
     )
     assert abs(channel.clock_skew) < 5
-    assert (admin.channel, admin.scopes) == (None, ("channels:register", "customers:read", "identities:link"))
+    assert (admin.channel, admin.scopes) == (
+        None,
+        ("capabilities:report", "channels:register", "customers:read", "identities:link", "knowledge:write"),
+    )

@@ -207,7 +207,7 @@ def test_the_help_lists_the_stories_and_no_other_is_played(folder: Path) -> None
     printed, said = helped.communicate(timeout=60)[0], refused.communicate(timeout=60)[0]
 
     assert re.findall(r"^  ([\w-]+) +[A-Z]", printed, re.MULTILINE) == [
-        *("interest", "roaming", "deposit", "own-page", "broadband", "statement")
+        *("interest", "roaming", "deposit", "own-page", "broadband", "statement", "terms")
     ]
     assert (helped.returncode, refused.returncode) == (0, 2)
     assert "there is no story 'no-such'" in said

@@ -51,7 +51,7 @@ def test_an_admin_speaks_for_no_channel(shared_server: LiveServer) -> None:
 
     assert (who["channel"], who["scopes"]) == (
         None,
-        ["channels:register", "customers:read", "identities:link", "knowledge:write"],
+        ["capabilities:report", "channels:register", "customers:read", "identities:link", "knowledge:write"],
     )
 
 

@@ -71,7 +71,13 @@ def test_a_link_signs_a_browser_in_once_on_every_server(servers: tuple[LiveServe
             "role": "ADMIN",
             "name": "ann",
             "channel": None,
-            "scopes": ["channels:register", "customers:read", "identities:link", "knowledge:write"],
+            "scopes": [
+                "capabilities:report",
+                "channels:register",
+                "customers:read",
+                "identities:link",
+                "knowledge:write",
+            ],
         }
     for one in again:
         assert (one.status_code, outcome(one)) == (401, "UNAUTHENTICATED")

@@ -80,7 +80,7 @@ def test_people_are_shown_the_key_once_and_a_table(web: str, steadylight: Steady
         (("add", "web", "--admin"), 2, "Name a channel, or say --admin."),
         (("add", "web", "--scope", "channels:register"), 2, "a channel's key can have actions:write"),
         (("add", "--admin", "--scope", "actions:write"), 2, "an admin's key can have capabilities:report"),
-        (("add", "web", "--scope", "perform:Money"), 2, "customers:read, perform:NAME only"),
+        (("add", "web", "--scope", "perform:Money"), 2, "customers:read, knowledge:write, perform:NAME only"),
         (("add", "--admin", "--scope", "perform:money"), 2, "an admin's key can have"),
         (("rotate", "web", "--overlap", "soon"), 2, "is no length of time"),
         (("add", "shop"), 1, "There is no channel called shop."),

@@ -133,7 +133,7 @@ def test_a_database_that_cannot_be_used_is_said(start: Start) -> None:
 _PLANTED = """
 from importlib.machinery import SourceFileLoader
 load = SourceFileLoader.exec_module
-def fail(*_): raise RuntimeError("planted")
+def fail(*_, **__): raise RuntimeError("planted")
 def load_and_plant(loader, module):
     load(loader, module)
     if module.__name__ == "steadylight_server.app":

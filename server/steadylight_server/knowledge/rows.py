@@ -144,6 +144,6 @@ def _front_title(front: str) -> str | None:
 def _moment(text: str, field: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return in_milliseconds(at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC))
+    except (ValueError, OverflowError):
         raise Invalid(f"{field}: a time such as 2026-11-20T09:30:00Z is wanted.") from None
-    return in_milliseconds(at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC))

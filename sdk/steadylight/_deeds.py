@@ -94,6 +94,7 @@ class Deeds:
             raise Invalid("key: 1 to 200 characters.")
         if not isinstance(input, Mapping):
             raise Invalid("input: an object is wanted.")
+        self._memory.prove(seen, self._now(), str(uuid.uuid4()))
         family = self._memory.family(seen) or [seen.home]
         said = json.dumps(_plain(input), sort_keys=True)
         before = [self._done[home, name, key] for home in family if (home, name, key) in self._done]

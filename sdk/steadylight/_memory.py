@@ -218,6 +218,12 @@ class Memory:
         """How sure the channel was of whoever did that."""
         return self._assurances[id]
 
+    def prove(self, seen: Seen, at: datetime, id: str) -> None:
+        """What these identifiers prove holds from now on, before the action that tells of it is there."""
+        if seen.proven and seen.home is not None:
+            self._links.see(seen.home)
+            self._links.prove(seen.proven, at, id)
+
     def family(self, seen: Seen) -> list[Home]:
         """What may be shown to whoever asks: all of a customer who is proven, else the persona alone."""
         if seen.home is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -139,6 +140,18 @@ async def test_another_input_under_the_same_key_is_a_conflict(house: House, name
 
     other = await perform(web, period="2026-11", key="k-2")
     assert (other.repeated, other.output["url"]) == (False, "/statements/2026-11")
+
+
+async def test_who_proves_two_identifiers_at_once_is_one_customer_already(house: House, name: str) -> None:
+    number = f"+4930{uuid4().int % 10**8:08d}"
+    web = house.connect("web")
+    by_phone = web.customer(phone=number, assurance="OTP").contact(key=f"{name}-1")
+    by_both = web.customer(login=name, phone=number, assurance="LOGIN").contact(key=f"{name}-2")
+
+    first = await perform(by_phone)
+    again = await perform(by_both)
+
+    assert (again.id, again.repeated) == (first.id, True)
 
 
 async def test_a_key_is_each_customer_s_own(house: House, name: str) -> None:

@@ -535,7 +535,7 @@ SuggestInput.prefix                    U YFYYYY YY FFYY YY YY UUU
 SuggestInput.first                     U YFYYYY YY FFYY YY YY UUU
 SearchResults.hits                     U YFYYYY YY FFYY YY YY UUU
 SearchResults.totalCount               U YFYYYY YY FFYY YY YY UUU
-SearchResults.meant                    U -F---- -- FF-- -- -- UUU
+SearchResults.meant                    U YFYYYY YY FFYY YY YY UUU
 SearchResults.topics                   U YFYYYY YY FFYY YY YY UUU
 SearchResults.locales                  U YFYYYY YY FFYY YY YY UUU
 SearchHit.article                      U YFYYYY YY FFYY YY YY UUU

@@ -243,6 +243,11 @@ class Scene:
         write("publishArticle", "tariff", 0, PUBLISHED)
         write("publishArticle", "old", 0, PUBLISHED)
         write("expireArticle", "old", 1, None)
+        search = "query ($input: SearchInput!) { search(input: $input) { meant } }"
+        end = time.monotonic() + 60  # until the server's index has them
+        while not self.server.graphql(search, {"input": {"query": "giude"}}, self.key)["data"]["search"]["meant"]:
+            assert time.monotonic() < end, "what was published is not found"
+            time.sleep(0.05)
 
     def _strangers(self, count: int) -> list[dict[str, Any]]:
         """Customers whom nobody else asks for, by an identifier of theirs."""
@@ -528,7 +533,7 @@ def documents(scene: Scene) -> Documents:
         along[one] = "CompletePerformanceInput.output"
     detours = {
         *("Query.identityConflicts", "Context.actions", "Context.claims", "RecordActionsPayload.warnings"),
-        "ArticleConnection.pageInfo",
+        *("ArticleConnection.pageInfo", "ShowingConnection.pageInfo"),
     }
     return Documents(SCHEMA, values, always=always, along=along, detours=detours, beside=beside)
 

@@ -1,10 +1,12 @@
 """What is searched, as it is kept in memory: fragments as plain texts, their words counted, and all of them at once.
 
 In tantivy a fragment has   number: by which it is found here · article, audience, topic, locale: terms that a query
-asks for · stems: all its words as `language:stem`, those of title and heading more often, so that what tantivy finds
-best is nearly what `ranking` does.
+asks for · stems: each of its stems as `language:stem`, and once more for each level that it reaches by how often it
+stands where: `language3:stem`. What tantivy finds best is nearly what `ranking` does, and depends on the fragment and
+the query alone: its own scores would depend on the lengths of fragments that are not for who asks.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +17,14 @@ from typing import Any, NamedTuple
 import tantivy
 
 from steadylight_server.knowledge.analysis import analyser, language, texts
-from steadylight_server.knowledge.ranking import Occurrences, occurrences
+from steadylight_server.knowledge.ranking import BEST, Asked, Occurrences, Ranking, occurrences
 from steadylight_server.knowledge.statistics import Lengths, Listed, Statistics, Visible, sorted_words
 
-_TITLE, _HEADING = 3, 4  # how often their words are there: a cheap likeness of what `ranking` weighs them
+# By level: what a stem must be worth in a fragment to reach it, by `ranking` with fields of usual lengths.
+_REACHED = (0.0, 0.6, 1.0, 1.5, 2.2, 3.0, 4.0)
+_USUAL = (8.0, 6.0, 100.0)
+# By level: how much more than at the one below a stem counts that reaches it.
+LEVELS = (0.4, 0.4, 0.45, 0.6, 0.75, 0.9, 1.1)
 _MOST_VIEWS = 100  # sets of audiences for which what was worked out is kept until the next change
 
 
@@ -93,7 +99,7 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("topic", "locale"):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("stems", tokenizer_name="whitespace", index_option="freq")
+    builder.add_text_field("stems", tokenizer_name="whitespace", index_option="basic")
     return builder.build()
 
 
@@ -119,16 +125,17 @@ def document(number: int, one: Indexed) -> tantivy.Document:
         audience=one.entry.audience,
         locale=one.entry.locale,
         topic=list(one.entry.topics),
-        stems=" ".join(_repeated(one.language, one.occurrences)),
+        stems=" ".join(_levelled(one)),
     )
 
 
-def term(language: str, stem: str) -> str:
-    """A stem as it stands in tantivy."""
-    return f"{language}:{stem}"
+def term(language: str, stem: str, level: int = 0) -> str:
+    """A stem as it stands in tantivy, where it reaches that level; each reaches the first."""
+    return f"{language}{level or ''}:{stem}"
 
 
-def _repeated(language: str, occurrences: Mapping[str, Occurrences]) -> Iterable[str]:
-    for stem, (title, heading, body) in occurrences.items():
-        for _ in range(_TITLE * title + _HEADING * heading + body):
-            yield term(language, stem)
+def _levelled(one: Indexed) -> Iterable[str]:
+    for stem in one.occurrences:
+        worth = Ranking([Asked(1.0, [(stem, 1.0)])], _USUAL, BEST).score(one.occurrences, one.lengths)
+        for level in range(bisect_right(_REACHED, worth)):
+            yield term(one.language, stem, level)

@@ -2,8 +2,8 @@
 
 Each fragment has one audience, by its key, and whoever searches names the keys of those that they are one of. The keys
 are terms of the query, so that nothing else is looked at; and whatever depends on other fragments, as what a word is
-worth, comes from the statistics of these audiences alone (`statistics`). Tantivy finds the candidates by its own BM25,
-with the words' worth put right (`query`); the best of them are put in order by `ranking`.
+worth, comes from the statistics of these audiences alone (`statistics`). Tantivy finds the candidates by constants
+(`entries`, `query`) and not by its own BM25; the best of them are put in order by `ranking`.
 
 A change is seen whole or not at all: a search works on the state that was there when it began. Changes may come from
 any thread, one at a time; searches from any number of them meanwhile.

@@ -9,7 +9,7 @@ import tantivy
 from tantivy import Occur, Query
 
 from steadylight_server.knowledge.analysis import Word, analyser, words
-from steadylight_server.knowledge.entries import Indexed, State, term
+from steadylight_server.knowledge.entries import LEVELS, Indexed, State, term
 from steadylight_server.knowledge.ranking import Asked, Ranking, Weights, idf
 from steadylight_server.knowledge.statistics import Visible
 
@@ -17,9 +17,8 @@ MOST_QUERY = 500  # characters; what is typed beyond them is not looked at
 MOST_RANKED = 50  # candidates that are put in order: half of the cost of 100, and nearly the same first ten
 MOST_SUGGESTIONS = 20
 _MOST_WORDS = 32  # different ones of a query, the first
-_MOST_STRANGE = (
-    8  # of these that are not there, the first, for which others are looked for: 20 ms each in a large house
-)
+# Of these that are not there, the first, for which others are looked for: 20 ms each in a large house.
+_MOST_STRANGE = 8
 _MOST_COMPLETED = 10  # words that the last one may be the beginning of
 _BEGUN = 0.5  # what a completed word counts for, beside one that was typed whole
 _MENDED = 0.8  # the same of a mended one
@@ -92,18 +91,18 @@ class Search:
     def query(self, asked: Terms, topics: Collection[str] = (), locales: Collection[str] = ()) -> Query:
         """Any of the words, in what is for the audiences; and has one of the topics, and locales, where any are named.
 
-        What tantivy takes a word to be worth, which it counts over all fragments, is put right by the boost.
+        What a word is worth is said here: tantivy would count it over all fragments.
         """
         found = []
         for name, terms in asked.items():
-            for stem, share, worth in ((stem, share, one.idf) for one in terms for stem, share in one.stems):
-                text = term(name, stem)
-                own = idf(self._searcher.num_docs, self._searcher.doc_freq("stems", text))
-                found.append((Occur.Should, Query.boost_query(self._having(text), share * worth / own)))
+            for stem, worth in ((stem, share * one.idf) for one in terms for stem, share in one.stems):
+                for level, gain in enumerate(LEVELS):
+                    having = self._having(term(name, stem, level))
+                    found.append((Occur.Should, Query.const_score_query(having, gain * worth)))
         return Query.boolean_query([(Occur.Must, Query.boolean_query(found)), *self._filters(topics, locales)])
 
     def _having(self, text: str) -> Query:
-        return Query.term_query(self._schema, "stems", text, index_option="freq")
+        return Query.term_query(self._schema, "stems", text, index_option="basic")
 
     def _filters(self, topics: Collection[str] = (), locales: Collection[str] = ()) -> Iterator[tuple[Occur, Query]]:
         wanted = {"audience": self._audiences, "topic": topics, "locale": locales}

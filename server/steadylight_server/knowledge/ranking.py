@@ -5,8 +5,8 @@
     idf = ln(1 + (fragments - having + ½) / (having + ½))
 
 (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009.) Tantivy's own BM25 has one k and one b, adds up
-fields that were saturated each for itself, and counts fragments that are not for the viewer: it finds the candidates,
-and these are ordered here, by what is counted in `statistics`.
+fields that were saturated each for itself, and counts fragments that are not for the viewer. It only finds the
+candidates, and these are ordered here, by what is counted in `statistics`.
 """
 
 import math

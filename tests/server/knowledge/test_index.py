@@ -206,6 +206,26 @@ queries = st.one_of(
 )
 
 
+def test_what_is_among_the_best_of_many_does_not_depend_on_what_is_for_others() -> None:
+    chance = random.Random(4)
+    vocabulary = [f"w{number}" for number in range(300)]
+
+    def body(most: int) -> str:
+        told = chance.choices(vocabulary, k=chance.randint(5, most))
+        return " ".join([*told, *["alpha"] * chance.randint(1, 5), *["beta"] * chance.randint(0, 3)])
+
+    mine = [Entry(f"a{number}", "f", "en", "t", "", body(80), "all") for number in range(4 * MOST_RANKED)]
+    others = [Entry(f"s{number}", "f", "en", "t", "", "alpha " + body(3_000), "staff") for number in range(MOST_RANKED)]
+    alone, together = Index(), Index()
+    alone.change({one.article: [one] for one in mine})
+    together.change({one.article: [one] for one in [*mine, *others]})
+
+    for query in ("alpha beta ", "alpha w3 ", "alpha "):
+        found, same = (index.search(query, audiences=["all"], first=MOST_RANKED) for index in (alone, together))
+        assert found.total == same.total > MOST_RANKED
+        assert [(hit.entry, hit.score) for hit in found.hits] == [(hit.entry, hit.score) for hit in same.hits]
+
+
 @given(st.lists(entries, max_size=20), queries, st.sets(st.sampled_from(["all", "gold"])), st.randoms())
 @settings(max_examples=60, deadline=None)
 def test_what_somebody_finds_is_the_same_as_if_there_were_nothing_else(

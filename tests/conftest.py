@@ -60,6 +60,13 @@ def unmeasured() -> Iterator[None]:
         measuring.start()
 
 
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that sets up the logs of this process sends them to a stderr that is closed after its test."""
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _plain_tracebacks() -> None:
     """Where no server has set up the logs, structlog would paint a traceback with all variables: seconds for each."""

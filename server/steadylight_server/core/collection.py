@@ -27,6 +27,8 @@ from pymongo.results import InsertManyResult
 from steadylight_server.core.errors import Unavailable
 
 DUPLICATE_KEY = 11000
+# For the last question of a stream, which takes up to a second: nobody's end waits longer for the database.
+_MOST_SECONDS = 5.0
 Document = dict[str, Any]
 Change = Mapping[str, Any] | Sequence[Mapping[str, Any]]  # operators, or a pipeline
 
@@ -228,12 +230,14 @@ class Inserts:
         self.at: Timestamp | None = None
 
     async def settled(self) -> None:
-        """Returns when no question is under way, whose asker may have gone: a second at most.
+        """Returns when no question is under way, whose asker may have gone: a second, as a rule.
 
         A cursor that is closed beneath a question is lost to the driver, which opens another that nobody closes.
         """
         if self._asked is not None:
-            await asyncio.gather(self._asked, return_exceptions=True)
+            await asyncio.wait({self._asked}, timeout=_MOST_SECONDS)
+            if self._asked.done() and not self._asked.cancelled():
+                self._asked.exception()  # which nobody asks for any more
 
     async def next(self) -> Document | None:
         """The next document; None when there was none for a second, or it is gone. Raises Unavailable."""

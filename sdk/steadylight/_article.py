@@ -36,11 +36,9 @@ def fetching(
     What was fetched before is asked for by its ETag: a server that has nothing else says so in a few bytes.
     """
     until = options.clock() + within
-    identifiers, token = contact._identifiers, contact._token
-    # With the assurance: what somebody signed in was shown is not for whom merely claims to be them.
-    who = (slug, locale, as_employee, contact.key, tuple(tuple(sorted(one.items())) for one in identifiers), token)
+    who = (slug, locale, as_employee, contact._whose())
     last = known.get(who)
-    given: dict[str, Any] = {"slug": slug, "identifiers": list(identifiers), "contact": contact.key}
+    given: dict[str, Any] = {"slug": slug, "identifiers": list(contact._identifiers), "contact": contact.key}
     optional = {"locale": locale, "asEmployee": True if as_employee else None, "ifNoneMatch": last and last.etag}
     given |= {name: value for name, value in optional.items() if value is not None}
     try:
@@ -51,7 +49,7 @@ def fetching(
             options,
             until,
             repeatable=True,
-            headers={} if token is None else {"Steadylight-Customer": token},
+            token=contact._token,
         )
         article = _read(data, last)
         known.put(who, article)
@@ -62,13 +60,7 @@ def fetching(
         if not stale_ok or last is None:
             raise
         article = last.model_copy(update={"stale": True})
-    contact.record(
-        "article.shown",
-        _told(article, rendering),
-        subject=("article", article.slug),
-        actor="AGENT" if as_employee else "CUSTOMER",
-        agent=agent if as_employee else None,
-    )
+    contact._record_shown(article.slug, _told(article, rendering), as_employee=as_employee, agent=agent)
     return article
 
 

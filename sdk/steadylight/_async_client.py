@@ -15,7 +15,6 @@ from . import (  # noqa: F401 - asked for at the first use, where a loop should 
 )
 from ._answers import Answer
 from ._async_transport import AsyncTransport
-from ._client import Exchange, Shared, T
 from ._consignment import Consignment, OnProgress
 from ._contact import Customer, IdentifierLike, Identifiers, Recording, identifiers_of
 from ._journey import Begun, Errand
@@ -34,6 +33,7 @@ from ._options import Options
 from ._plain import Stats
 from ._protocol import Flush, Request, Sleep, delivery
 from ._recorder import OnRefused
+from ._shared import Exchange, Shared, T
 from ._task import TaskDelivery
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -147,6 +147,24 @@ class Recording:
     def end(self, outcome: str | None = None) -> None:
         """The contact is over. Recorded as `contact.ended`, with what came of it, e.g. RESOLVED."""
         self.record("contact.ended", None if outcome is None else {"outcome": outcome})
+
+    def _whose(self) -> Hashable:
+        """Who it is, for what is kept of what was read.
+
+        With the assurance: what somebody signed in was shown is not for whom merely claims to be them.
+        """
+        who = tuple(tuple(sorted(one.items())) for one in self._identifiers)
+        return (self.key, who, self._token)
+
+    def _record_shown(self, article: str, told: Mapping[str, Any], *, as_employee: bool, agent: str | None) -> None:
+        """That something of an article was shown, so that whoever was shown what turned out to be wrong is found."""
+        self.record(
+            "article.shown",
+            told,
+            subject=("article", article),
+            actor="AGENT" if as_employee else "CUSTOMER",
+            agent=agent if as_employee else None,
+        )
 
 
 C = TypeVar("C", bound=Recording)

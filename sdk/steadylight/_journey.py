@@ -188,7 +188,7 @@ def _exchange(
         options,
         options.clock() + within,
         repeatable=True,
-        headers={} if contact._token is None else {"Steadylight-Customer": contact._token},
+        token=contact._token,
     )
     told = data.get(name[0].lower() + name[1:])
     if not isinstance(told, dict):

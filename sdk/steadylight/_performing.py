@@ -63,7 +63,7 @@ def performing(
             options,
             until,
             repeatable=True,
-            headers=_headers(contact),
+            token=contact._token,
         )
         try:
             told = data["performCapability"]
@@ -87,13 +87,9 @@ def listing(recorder: Recorder, options: Options, contact: Recording, within: fl
         options,
         options.clock() + within,
         repeatable=True,
-        headers=_headers(contact),
+        token=contact._token,
     )
     try:
         return tuple(Capability.model_validate(one) for one in data["capabilities"])
     except (KeyError, TypeError, ValidationError) as error:
         raise ProtocolError(_ODD) from error
-
-
-def _headers(contact: Recording) -> Mapping[str, str]:
-    return {} if contact._token is None else {"Steadylight-Customer": contact._token}

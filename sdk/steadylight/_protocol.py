@@ -236,14 +236,15 @@ def asking(
     until: float,
     *,
     repeatable: bool,
-    headers: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> Asking:
-    """The `data` of one operation, by `until` on the options' clock.
+    """The `data` of one operation, by `until` on the options' clock; `token` is the customer's own, if there is one.
 
     A repeatable one is asked again while the server says that it cannot answer now and time remains. Raises the error
     tree; Timeout when the time is up, unless an answer came in it: that tells more than that a last try had no time.
     """
     backoff = Backoff(options)
+    headers = {} if token is None else {"Steadylight-Customer": token}
     told: SteadylightError | None = None
     while (left := until - options.clock()) > 0:
         answer = yield request(operation, document, variables, left, headers)

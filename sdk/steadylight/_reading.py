@@ -71,7 +71,7 @@ def reading(
             options,
             until,
             repeatable=True,
-            headers={} if token is None else {"Steadylight-Customer": token},
+            token=token,
         )
         context = Context.model_validate(data.get("contextDocument"))
     except ValidationError as error:

@@ -36,11 +36,9 @@ def searching(
 ) -> Searching:
     """What was found for who is in that contact. Raises the error tree, unless what is known may stand in."""
     until = options.clock() + within
-    identifiers, token = contact._identifiers, contact._token
-    asked = (query, tuple(topics), first, locale, as_employee)
-    # With the assurance: what somebody signed in was shown is not for whom merely claims to be them.
-    who = (asked, contact.key, tuple(tuple(sorted(one.items())) for one in identifiers), token)
-    given: dict[str, Any] = {"query": query, "first": first, "identifiers": list(identifiers), "contact": contact.key}
+    who = (query, tuple(topics), first, locale, as_employee, contact._whose())
+    given: dict[str, Any] = {"query": query, "first": first}
+    given |= {"identifiers": list(contact._identifiers), "contact": contact.key}
     optional = {"locale": locale, "asEmployee": True if as_employee else None, "topics": list(topics) or None}
     given |= {name: value for name, value in optional.items() if value is not None}
     try:
@@ -51,7 +49,7 @@ def searching(
             options,
             until,
             repeatable=True,
-            headers={} if token is None else {"Steadylight-Customer": token},
+            token=contact._token,
         )
         found = _read(data)
         known.put(who, found)
@@ -61,13 +59,7 @@ def searching(
             raise
         found = last.model_copy(update={"stale": True})
     for hits in _by_article(found.hits):
-        contact.record(
-            "article.shown",
-            _told(hits),
-            subject=("article", hits[0].slug),
-            actor="AGENT" if as_employee else "CUSTOMER",
-            agent=agent if as_employee else None,
-        )
+        contact._record_shown(hits[0].slug, _told(hits), as_employee=as_employee, agent=agent)
     return found
 
 

@@ -194,33 +194,33 @@ async def open_services(
             search.following(),
             sweeping(ingest, every=settings.intent_lease / 4),
             catching_up(errands),
-            taking_over(performing),
             refreshing(gate),
         ):
             try:
-                yield Services(
-                    access,
-                    gate,
-                    audit,
-                    rates,
-                    identity,
-                    timeline,
-                    knowledge,
-                    editing,
-                    search,
-                    journeys,
-                    context,
-                    viewpoints,
-                    operations,
-                    errands,
-                    capabilities,
-                    performing,
-                    insights,
-                    ingest,
-                    activity,
-                    progress,
-                    database.ping,
-                )
+                async with taking_over(performing):  # which ends before what is performed does
+                    yield Services(
+                        access,
+                        gate,
+                        audit,
+                        rates,
+                        identity,
+                        timeline,
+                        knowledge,
+                        editing,
+                        search,
+                        journeys,
+                        context,
+                        viewpoints,
+                        operations,
+                        errands,
+                        capabilities,
+                        performing,
+                        insights,
+                        ingest,
+                        activity,
+                        progress,
+                        database.ping,
+                    )
             finally:
                 await performing.close(within=settings.drain_seconds)
                 await activity.close()

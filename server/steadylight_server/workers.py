@@ -3,7 +3,7 @@ servers were performing, the watch over credentials that end, and the fan-out of
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -30,9 +30,11 @@ _MOST_UNREAD = 1_000
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """The work goes on for as long as this is entered."""
-    task = asyncio.create_task(work)
+async def _repeating(
+    work: Callable[[], Awaitable[object]], every: float, *, unavailable: str, failed: str
+) -> AsyncIterator[None]:
+    """The work is done again and again for as long as this is entered, with so many seconds in between."""
+    task = asyncio.create_task(_repeat(work, every, unavailable, failed))
     try:
         yield
     finally:
@@ -41,81 +43,56 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
             await task
 
 
+async def _repeat(work: Callable[[], Awaitable[object]], every: float, unavailable: str, failed: str) -> None:
+    while True:
+        try:
+            await work()
+        except Unavailable:
+            log.warning(unavailable, seconds=every)
+        except Exception:
+            log.exception(f"{failed} failed; trying again", seconds=every)
+        await asyncio.sleep(every)
+
+
 @asynccontextmanager
 async def sweeping(ingest: Ingest, *, every: float) -> AsyncIterator[None]:
     """Finishes what crashed servers left half done, looking every so many seconds."""
-    async with _beside(_sweep(ingest, every)):
+
+    async def sweep() -> None:
+        if finished := await ingest.finish_old():
+            log.info("finished batches that were left half done", batches=finished)
+
+    away = "the database cannot be swept now; trying again"
+    async with _repeating(sweep, every, unavailable=away, failed="sweeping"):
         yield
-
-
-async def _sweep(ingest: Ingest, every: float) -> None:
-    while True:
-        try:
-            if finished := await ingest.finish_old():
-                log.info("finished batches that were left half done", batches=finished)
-        except Unavailable:
-            log.warning("the database cannot be swept now; trying again", seconds=every)
-        except Exception:
-            log.exception("sweeping failed; trying again", seconds=every)
-        await asyncio.sleep(every)
 
 
 @asynccontextmanager
 async def catching_up(journeys: JourneyOperations, *, every: float = 1.0) -> AsyncIterator[None]:
     """Journeys stall and are abandoned when it is time, and what a crashed server did to one gets on the timeline."""
-    async with _beside(_catch_up(journeys, every)):
+    away = "journeys cannot be looked after now; trying again"
+    async with _repeating(journeys.catch_up, every, unavailable=away, failed="looking after journeys"):
         yield
-
-
-async def _catch_up(journeys: JourneyOperations, every: float) -> None:
-    while True:
-        try:
-            await journeys.catch_up()
-        except Unavailable:
-            log.warning("journeys cannot be looked after now; trying again", seconds=every)
-        except Exception:
-            log.exception("looking after journeys failed; trying again", seconds=every)
-        await asyncio.sleep(every)
 
 
 @asynccontextmanager
 async def taking_over(capabilities: CapabilityOperations, *, every: float = 1.0) -> AsyncIterator[None]:
     """What a crashed server was performing is taken over, and what it performed gets on the timeline."""
-    async with _beside(_take_over(capabilities, every)):
+    away = "performances cannot be looked after now; trying again"
+    async with _repeating(capabilities.catch_up, every, unavailable=away, failed="looking after performances"):
         yield
-
-
-async def _take_over(capabilities: CapabilityOperations, every: float) -> None:
-    while True:
-        try:
-            await capabilities.catch_up()
-        except Unavailable:
-            log.warning("performances cannot be looked after now; trying again", seconds=every)
-        except Exception:
-            log.exception("looking after performances failed; trying again", seconds=every)
-        await asyncio.sleep(every)
 
 
 @asynccontextmanager
 async def refreshing(gate: Gate, *, every: float = TRUST / 2.5) -> AsyncIterator[None]:
     """Forgets credentials that ended on any server, looking every so many seconds."""
+    away = "credentials cannot be refreshed now; each request asks for itself"
     try:
-        async with _beside(_refresh(gate, every)):
+        async with _repeating(gate.refresh, every, unavailable=away, failed="refreshing credentials"):
             yield
     finally:
         with suppress(Unavailable):
             await gate.mark_used()
-
-
-async def _refresh(gate: Gate, every: float) -> None:
-    while True:
-        try:
-            await gate.refresh()
-        except Unavailable:
-            log.warning("credentials cannot be refreshed now; each request asks for itself")
-        except Exception:
-            log.exception("refreshing credentials failed; trying again", seconds=every)
-        await asyncio.sleep(every)
 
 
 class Stream(Protocol[T_co]):

@@ -14,7 +14,7 @@ from steadylight_server.capabilities.models import Capability, FunctionBinding, 
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.ingest.store import Intent, IntentStore
-from steadylight_server.operations.journeys import Asker
+from steadylight_server.operations.models import Asker
 from steadylight_server.timeline.models import Action
 from steadylight_server.workers import Activity, sweeping, taking_over
 from tests.factories import fact, login, viewer

@@ -13,12 +13,13 @@ from steadylight_server.api.enums import Assurance, PerformanceState, WithheldWh
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.api.journeys import sure
 from steadylight_server.api.scalars import Json
+from steadylight_server.capabilities.attempts import NOTHING_DONE
 from steadylight_server.capabilities.models import Failure, Forgotten, Offered, Progress
 from steadylight_server.capabilities.models import Performance as Deed
 from steadylight_server.core.errors import Invalid, NotFound, Unavailable
 from steadylight_server.core.ids import uuid7
-from steadylight_server.operations.capabilities import MOST_WAIT, NOTHING_DONE
-from steadylight_server.operations.journeys import Asker
+from steadylight_server.operations.capabilities import MOST_WAIT
+from steadylight_server.operations.models import Asker
 
 _TOKEN = "Give it as `after` to a read that must see this write."
 

@@ -72,7 +72,7 @@ class Customer(nodes.Node):
         page = await info.context.services.timeline.page(
             self.person.profile_ids, _wanted(filter or ActionFilter()), order, Window.of(first, after, last, before)
         )
-        return connection(page, action, lambda fact: fact.position)
+        return connection(page, action, lambda fact: fact.position.cursor())
 
     @strawberry.field(description="What they want to get done: what is open first, then the latest; at most 20.")
     async def journeys(

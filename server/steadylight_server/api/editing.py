@@ -222,8 +222,7 @@ class EditingQueries:
     ) -> Connection[Showing]:
         services = info.context.services
         page = await services.knowledge.affected_by(article, version, Window.of(first, after, last, before))
-        profiles = list(dict.fromkeys(one.profile_id for one in page.items))
-        people = {profile: await services.identity.customer(profile) for profile in profiles}
+        people = await services.identity.customers([one.profile_id for one in page.items])
         await admission.admit(info, *people.values())
 
         def shown(one: Told) -> Showing:
@@ -239,7 +238,7 @@ class EditingQueries:
                 action_id=nodes.shown(nodes.ACTION, one.id),
             )
 
-        return connection(page, shown, lambda one: one.position)
+        return connection(page, shown, lambda one: one.position.cursor())
 
 
 @strawberry.type

@@ -21,7 +21,7 @@ from steadylight_server.journeys.models import Ask as Asked
 from steadylight_server.journeys.models import Journey as Errand
 from steadylight_server.journeys.models import Listed
 from steadylight_server.journeys.models import Question as Rules
-from steadylight_server.operations.journeys import Asker
+from steadylight_server.operations.models import Asker
 
 _TOKEN = "Give it as `after` to a read that must see this write."
 

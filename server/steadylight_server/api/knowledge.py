@@ -1,6 +1,5 @@
 """Articles in the graph, as they are shown: what is for the viewer, and nothing else."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,10 +8,10 @@ import strawberry
 from steadylight_server.api import admission, nodes
 from steadylight_server.api.actions import IdentifierInput
 from steadylight_server.api.info import Info, viewer
-from steadylight_server.api.pages import After, Before, Connection, Edge, First, Last, PageInfo
+from steadylight_server.api.pages import After, Before, Connection, First, Last, connection
 from steadylight_server.api.scalars import ArticleDocument, written
 from steadylight_server.core.errors import Invalid, NotFound
-from steadylight_server.core.paging import Window
+from steadylight_server.core.paging import Page, Window
 from steadylight_server.identity.models import Identifier as Asserted
 from steadylight_server.knowledge.audience import Viewpoint
 from steadylight_server.knowledge.models import Fragment, Shown, locale
@@ -203,8 +202,9 @@ class KnowledgeQueries:
             backwards=last is not None,
             limit=limit + 1,
         )
-        more, items = len(found) > limit, found[:limit]
-        return _connection(items, more, after, before, backwards=last is not None)
+        sides = {"is_after": after is not None, "is_before": before is not None}
+        page = Page.cut(found, limit, backwards=last is not None, **sides)
+        return connection(page, article, lambda one: str(id(one.slug)))
 
     @strawberry.field(description="What of an article is for the viewer in one JSON object, which the SDK reads.")
     async def article_document(
@@ -256,20 +256,3 @@ def _read(cursor: str | None) -> str | None:
         return slug_of(cursor)
     except NotFound:
         raise Invalid("The cursor is not one of ours. Pass on what pageInfo or an edge gave you.") from None
-
-
-def _connection(
-    items: Sequence[Shown], more: bool, after: str | None, before: str | None, *, backwards: bool
-) -> Connection[Article]:
-    found = [article(one) for one in (reversed(items) if backwards else items)]
-    cursors = [str(one.id) for one in found]
-    return Connection(
-        edges=[Edge(node=one, cursor=cursor) for one, cursor in zip(found, cursors, strict=True)],
-        nodes=found,
-        page_info=PageInfo(
-            has_next_page=before is not None if backwards else more,
-            has_previous_page=more if backwards else after is not None,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        ),
-    )

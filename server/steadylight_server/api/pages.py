@@ -5,7 +5,7 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
-from steadylight_server.core.paging import MAX_PAGE, Page, Position
+from steadylight_server.core.paging import MAX_PAGE, Page
 
 First = Annotated[
     int | None, strawberry.argument(description=f"How many from the start, at most {MAX_PAGE}; 20 if neither is given.")
@@ -39,10 +39,10 @@ class Connection(Generic[N]):
     page_info: PageInfo = strawberry.field(description="Where this page lies in the whole.")
 
 
-def connection(page: Page[T], node: Callable[[T], N], place: Callable[[T], Position]) -> Connection[N]:
+def connection(page: Page[T], node: Callable[[T], N], cursor: Callable[[T], str]) -> Connection[N]:
     """The page as the graph shows it."""
     nodes: Sequence[N] = [node(item) for item in page.items]
-    cursors = [place(item).cursor() for item in page.items]
+    cursors = [cursor(item) for item in page.items]
     return Connection(
         edges=[Edge(node=one, cursor=cursor) for one, cursor in zip(nodes, cursors, strict=True)],
         nodes=list(nodes),

@@ -36,6 +36,15 @@ def _read(value: Any) -> datetime:
         raise Invalid("A DateTime reads like 2026-11-22T09:30:00Z: RFC 3339, with its offset.") from None
 
 
+def _day(value: Any) -> date:
+    try:
+        if isinstance(value, str) and len(value) == 10:  # Python's own reads weeks, too, and days without hyphens
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise Invalid("A Date reads like 2026-11-22.")
+
+
 def _counted(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**53:
         raise Invalid("A Counter is a whole number from 0 to 2^53 - 1.")
@@ -88,6 +97,6 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A day: `2026-11-22`.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=date.isoformat,
-        parse_value=date.fromisoformat,
+        parse_value=_day,
     ),
 }

@@ -1,15 +1,17 @@
 """What a new blueprint would change, in words, and what of it may not be done. Pure functions."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from steadylight_server.access.models import Channel
 from steadylight_server.capabilities.models import Binding, Capability, Offer, WebhookBinding
 from steadylight_server.capabilities.schemas import Schema
 from steadylight_server.identity.kinds import Kind, undeclared
 from steadylight_server.journeys.models import JourneyType, Question, Threading
+
+T = TypeVar("T")
 
 
 class How(StrEnum):
@@ -56,37 +58,39 @@ def of_removed_channels(keys: Mapping[str, int]) -> Iterator[Change]:
 
 def of_kinds(before: Mapping[str, Kind], after: Mapping[str, Kind]) -> Iterator[Change]:
     """Of kinds of identifier, as they are in force."""
-    for name in sorted(before.keys() | after.keys()):
-        what = f"identifier kind {name}"
-        if name not in before:
-            yield Change(How.ADDED, f"{what}: {_described(after[name])}")
-        elif name not in after:
-            yield Change(How.REMOVED, f"{what}: as any kind that nobody declared, {_described(undeclared(name))}")
-        elif changed := _changed(_of_kind(before[name]), _of_kind(after[name])):
-            yield Change(How.CHANGED, f"{what}: {changed}")
+
+    def removed(name: str) -> str:
+        return f"as any kind that nobody declared, {_described(undeclared(name))}"
+
+    return _of_named("identifier kind", before, after, _of_kind, removed)
 
 
 def of_journeys(before: Mapping[str, JourneyType], after: Mapping[str, JourneyType]) -> Iterator[Change]:
     """Of types of journey. Those that are under way keep what they began with."""
-    for name in sorted(before.keys() | after.keys()):
-        what = f"journey {name}"
-        if name not in before:
-            yield Change(How.ADDED, f"{what}: {', '.join(_of_journey(after[name]).values())}")
-        elif name not in after:
-            yield Change(How.REMOVED, f"{what}: those under way keep their rules, new ones have none")
-        elif changed := _changed(_of_journey(before[name]), _of_journey(after[name])):
-            yield Change(How.CHANGED, f"{what}: {changed}")
+    removed = "those under way keep their rules, new ones have none"
+    return _of_named("journey", before, after, _of_journey, lambda name: removed)
 
 
 def of_capabilities(before: Mapping[str, Capability], after: Mapping[str, Capability]) -> Iterator[Change]:
     """Of capabilities. What is being performed goes on as it began."""
+    return _of_named("capability", before, after, _of_capability, lambda name: "no channel can perform it any more")
+
+
+def _of_named(
+    kind: str,
+    before: Mapping[str, T],
+    after: Mapping[str, T],
+    told: Callable[[T], Mapping[str, str]],
+    removed: Callable[[str], str],
+) -> Iterator[Change]:
+    """Of what a blueprint declares by name; `removed` says what holds where it is declared no more."""
     for name in sorted(before.keys() | after.keys()):
-        what = f"capability {name}"
+        what = f"{kind} {name}"
         if name not in before:
-            yield Change(How.ADDED, f"{what}: {', '.join(_of_capability(after[name]).values())}")
+            yield Change(How.ADDED, f"{what}: {', '.join(told(after[name]).values())}")
         elif name not in after:
-            yield Change(How.REMOVED, f"{what}: no channel can perform it any more")
-        elif changed := _changed(_of_capability(before[name]), _of_capability(after[name])):
+            yield Change(How.REMOVED, f"{what}: {removed(name)}")
+        elif changed := _changed(told(before[name]), told(after[name])):
             yield Change(How.CHANGED, f"{what}: {changed}")
 
 

@@ -67,7 +67,7 @@ class Implementations:
                 raise ValueError("This server calls no webhooks.")
             return self._webhooks(binding, timeout)
         except Exception as error:  # an import runs anybody's code
-            named = binding.name if isinstance(binding, FunctionBinding) else binding.url
+            named = binding.name if isinstance(binding, FunctionBinding) else f"the webhook of {binding.secret}"
             log.error("what implements a capability is not there", implementation=named, why=str(error))
             return Missing(f"{named} is not there: {error}")
 

@@ -28,8 +28,10 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from steadylight_server.capabilities.models import Failure, Forgotten, Left, Performance, Progress, State
+from steadylight_server.core import outbox
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document, Inserts
+from steadylight_server.core.outbox import Outbox
 from steadylight_server.core.stores import Kept, Store
 
 
@@ -67,13 +69,14 @@ class PerformanceStore(Store):
         "performances": [
             IndexModel([("profile_id", 1), ("capability", 1), ("key", 1)], name="same", unique=True),
             IndexModel([("lease", 1)], name="expired", sparse=True),
-            IndexModel([("deeds_at", 1)], name="unrecorded", sparse=True),
+            outbox.INDEX,
         ]
     }
 
     def __init__(self, database: Database, *, lease_seconds: float) -> None:
         super().__init__(database)
         self._performances = self.collection("performances")
+        self.outbox = Outbox(self._performances)
         self.lease_seconds = lease_seconds
 
     async def one(self, id: UUID) -> Performance | None:
@@ -179,22 +182,6 @@ class PerformanceStore(Store):
         """The action that asked for it, as it is stored."""
         found = await self._performances.find_one({"_id": id}, {"asked": 1})
         return found["asked"] if found else None
-
-    async def unrecorded(self, before: datetime, limit: int) -> list[tuple[UUID, list[Document]]]:
-        """Those with actions that nobody recorded since before then, and these actions as they are stored."""
-        found = await self._performances.find({"deeds_at": {"$lt": before}}, sort=[("deeds_at", 1)], limit=limit)
-        return [(one["_id"], one.get("deeds", [])) for one in found]
-
-    async def recorded(self, id: UUID, deeds: Iterable[UUID]) -> None:
-        """These actions are on the timeline."""
-        left = {
-            "$filter": {"input": {"$ifNull": ["$deeds", []]}, "cond": {"$not": [{"$in": ["$$this._id", list(deeds)]}]}}
-        }
-        is_over = {"$eq": [{"$size": "$deeds"}, 0]}
-        await self._performances.update_one(
-            {"_id": id},
-            [{"$set": {"deeds": left}}, {"$set": {"deeds_at": {"$cond": [is_over, "$$REMOVE", "$deeds_at"]}}}],
-        )
 
     @asynccontextmanager
     async def changed(self) -> AsyncIterator["Changed"]:

@@ -101,11 +101,17 @@ class Page(Generic[T]):
 
         As Relay allows, the far side is answered from the arguments: whoever comes from a cursor has left something.
         """
-        more = len(fetched) > window.limit
-        items = fetched[: window.limit]
-        if window.backwards:
-            return cls(list(reversed(items)), has_next=window.before is not None, has_previous=more)
-        return cls(items, has_next=more, has_previous=window.after is not None)
+        sides = {"is_after": window.after is not None, "is_before": window.before is not None}
+        return cls.cut(fetched, window.limit, backwards=window.backwards, **sides)
+
+    @classmethod
+    def cut(cls, fetched: Sequence[T], limit: int, *, backwards: bool, is_after: bool, is_before: bool) -> "Page[T]":
+        """The same where a place is no Position: `is_after` and `is_before` say which cursors were given."""
+        more = len(fetched) > limit
+        items = fetched[:limit]
+        if backwards:
+            return cls(list(reversed(items)), has_next=is_before, has_previous=more)
+        return cls(items, has_next=more, has_previous=is_after)
 
     def map(self, change: Callable[[T], U]) -> "Page[U]":
         """The same page of other things."""

@@ -219,6 +219,13 @@ class Customer:
     id: UUID
     profiles: Sequence[Profile]
 
+    def known_to(self, profile_id: UUID, assurance: Assurance) -> "Customer":
+        """The same as far as somebody may know it who comes with that profile, and is that sure.
+
+        A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
+        """
+        return self if assurance > Assurance.CLAIMED else self.alone(profile_id)
+
     def alone(self, profile_id: UUID) -> "Customer":
         """The same as far as that profile of it tells."""
         return replace(self, profiles=[profile for profile in self.profiles if profile.id == profile_id])

@@ -99,6 +99,13 @@ class IdentityService:
                 found |= dict.fromkeys(await self.links.joined_by(first, other, one.assurance))
         return [id for id in found if id not in customer.profile_ids]
 
+    async def customers(self, profile_ids: Collection[UUID]) -> dict[UUID, Customer]:
+        """The customer of each of these profiles, in one round trip. Raises NotFound where one is not there."""
+        found = await self._store.families(set(profile_ids))
+        if len(found) < len(set(profile_ids)):
+            raise NotFound(_NOBODY)
+        return {id: Customer(family[0].customer_id, family) for id, family in found.items()}
+
     def guess(self, profile_id: UUID) -> tuple[UUID, Sequence[UUID]]:
         """The customer whom this profile was last seen to be part of, by id and profiles; `found` says if it is."""
         return self._families.get(profile_id, (profile_id, (profile_id,)))

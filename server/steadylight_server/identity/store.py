@@ -9,7 +9,7 @@ links          _id · profile_ids: two, the lower first · reason · assurance �
                of those that were refused
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,9 @@ from steadylight_server.identity.models import Key, Link, Profile, Reason, Refus
 
 # Around a link are its two customers, and those whom refused links lead to. More is an identifier that nobody blocked.
 _MOST_AROUND = 500
+
+_TOGETHER = {"from": "profiles", "localField": "customer_id", "foreignField": "customer_id", "as": "family"}
+_JOINED: list[Mapping[str, Any]] = [{"$lookup": _TOGETHER}, {"$project": {"family": 1}}]
 
 Relinking = Callable[[Sequence[Profile], Sequence[Link]], tuple[Mapping[UUID, UUID], Mapping[UUID, Refusal]]]
 
@@ -194,11 +197,12 @@ class IdentityStore(Store):
 
     async def family(self, profile_id: UUID) -> Sequence[Profile]:
         """All profiles of the customer that this profile is part of, oldest first; one round trip."""
-        joined = {"from": "profiles", "localField": "customer_id", "foreignField": "customer_id", "as": "family"}
-        found = await self._profiles.aggregate(
-            [{"$match": {"_id": profile_id}}, {"$lookup": joined}, {"$project": {"family": 1}}]
-        )
-        return self.together(found[0]["family"] if found else [])
+        return (await self.families([profile_id])).get(profile_id, [])
+
+    async def families(self, profile_ids: Collection[UUID]) -> dict[UUID, Sequence[Profile]]:
+        """The same of each of these profiles that is there; one round trip for all."""
+        found = await self._profiles.aggregate([{"$match": {"_id": {"$in": list(profile_ids)}}}, *_JOINED])
+        return {one["_id"]: self.together(one["family"]) for one in found}
 
     @property
     def name(self) -> str:

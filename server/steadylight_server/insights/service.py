@@ -66,7 +66,7 @@ class Insights:
         channels = [channel.name for channel in await self._access.channels()]
         found = await self._gaps.since(since, MOST_GAPS + 1)
         gaps = found[:MOST_GAPS]
-        customers = await self._customers({gap.profile_id for gap in gaps})
+        customers = await self._identity.customers([gap.profile_id for gap in gaps])
         met = [_Meeting(gap, customers[gap.profile_id]) for gap in gaps]
         moves = await _together([partial(self._next, one, channels, within) for one in met])
         return Report(
@@ -76,11 +76,6 @@ class Insights:
             within=within,
             is_complete=len(found) <= MOST_GAPS,
         )
-
-    async def _customers(self, profile_ids: Collection[UUID]) -> dict[UUID, Customer]:
-        """Whose profiles they are."""
-        ids = list(profile_ids)
-        return dict(zip(ids, await _together([partial(self._identity.customer, id) for id in ids]), strict=True))
 
     async def _next(self, met: "_Meeting", channels: Collection[str], within: timedelta) -> Action | None:
         """The first that the customer did, or was done for them, in another channel; None where there is nothing."""

@@ -52,6 +52,8 @@ MOST_KEY = 200
 MOST_OUTCOME = 100
 # Seconds after which somebody else records what whoever changed a journey left.
 LEFT_AFTER = timedelta(seconds=10)
+# How long one waits that cannot be recorded, so that many of them do not keep the others from it.
+PUT_OFF = timedelta(minutes=1)
 # Due journeys, and unrecorded ones, that are looked at in one go.
 _TOGETHER = 100
 # Asks that are looked through, the latest.
@@ -105,7 +107,7 @@ class JourneyService:
         """The journey, and whether it is new: nobody else makes or merges for this customer meanwhile."""
 
         async def work() -> tuple[Journey, bool]:
-            customer = _seen(await self._identity.hold(deed.profile_id), deed.profile_id, deed.assurance)
+            customer = (await self._identity.hold(deed.profile_id)).known_to(deed.profile_id, deed.assurance)
             found = _open(await self._store.same(customer.profile_ids, rules.name, key))
             if found is not None:
                 return found, False
@@ -143,7 +145,7 @@ class JourneyService:
 
     async def whose(self, profile_id: UUID, assurance: Assurance) -> Customer:
         """The customer that a profile is part of; to somebody who has proven nothing, that profile alone."""
-        return _seen(await self._identity.customer(profile_id), profile_id, assurance)
+        return (await self._identity.customer(profile_id)).known_to(profile_id, assurance)
 
     async def _before(self, deed: Action) -> list[Profile]:
         """Of whoever did the deed before it was known who they are: theirs, by the rules, once the deed is recorded."""
@@ -299,11 +301,16 @@ class JourneyService:
     async def recorded(self, deed: Action) -> None:
         """It is on the timeline."""
         if deed.journey is not None and (id := read(deed.journey)) is not None:
-            await self._store.recorded(id, [deed.id])
+            await self._store.outbox.recorded(id, [deed.id])
+
+    async def put_off(self, deed: Action) -> None:
+        """It cannot be recorded now; others come first."""
+        if deed.journey is not None and (id := read(deed.journey)) is not None:
+            await self._store.outbox.put_off(id, self._clock() + PUT_OFF)
 
     async def unrecorded(self) -> list[Action]:
         """Deeds of those who died before they had recorded them."""
-        left = await self._store.unrecorded(self._clock() - LEFT_AFTER, _TOGETHER)
+        left = await self._store.outbox.unrecorded(self._clock() - LEFT_AFTER, _TOGETHER)
         return [self._timeline.restored(deed) for _, deeds in left for deed in deeds]
 
     async def fire(self) -> list[Action]:
@@ -366,11 +373,6 @@ class JourneyService:
                 break
             window = Window(MAX_PAGE, after=page.items[-1].position)
         return found
-
-
-def _seen(customer: Customer, profile_id: UUID, assurance: Assurance) -> Customer:
-    # A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
-    return customer if assurance > Assurance.CLAIMED else customer.alone(profile_id)
 
 
 def _open(journeys: Iterable[Journey]) -> Journey | None:

@@ -20,8 +20,10 @@ from uuid import UUID
 
 from pymongo import IndexModel, UpdateOne
 
+from steadylight_server.core import outbox
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.mongo import Database, Document
+from steadylight_server.core.outbox import Outbox
 from steadylight_server.core.stores import Kept, Store
 from steadylight_server.journeys.models import (
     Category,
@@ -48,13 +50,14 @@ class JourneyStore(Store):
             IndexModel([("profile_id", 1), ("type", 1), ("key", 1)], name="same"),
             IndexModel([("profile_id", 1), ("status", -1), ("started.at", -1), ("_id", -1)], name="latest"),
             IndexModel([("due_at", 1)], name="due", sparse=True),
-            IndexModel([("deeds_at", 1)], name="unrecorded", sparse=True),
+            outbox.INDEX,
         ]
     }
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._journeys = self.collection("journeys")
+        self.outbox = Outbox(self._journeys)
 
     async def one(self, id: UUID) -> Journey | None:
         """The journey of that id."""
@@ -142,22 +145,6 @@ class JourneyStore(Store):
         """Those of which something is to become by then, the longest overdue first."""
         query = {"due_at": {"$lte": at}}
         return [journey(one) for one in await self._journeys.find(query, sort=[("due_at", 1)], limit=limit)]
-
-    async def unrecorded(self, before: datetime, limit: int) -> list[tuple[UUID, list[Document]]]:
-        """Journeys with actions that nobody recorded since before then, and these actions as they are stored."""
-        found = await self._journeys.find({"deeds_at": {"$lt": before}}, sort=[("deeds_at", 1)], limit=limit)
-        return [(one["_id"], one.get("deeds", [])) for one in found]
-
-    async def recorded(self, id: UUID, deeds: Iterable[UUID]) -> None:
-        """These actions are on the timeline. One write: who dies in between two would leave a journey to look after."""
-        left = {
-            "$filter": {"input": {"$ifNull": ["$deeds", []]}, "cond": {"$not": [{"$in": ["$$this._id", list(deeds)]}]}}
-        }
-        is_over = {"$eq": [{"$size": "$deeds"}, 0]}
-        await self._journeys.update_one(
-            {"_id": id},
-            [{"$set": {"deeds": left}}, {"$set": {"deeds_at": {"$cond": [is_over, "$$REMOVE", "$deeds_at"]}}}],
-        )
 
 
 def being(*statuses: Status) -> Mapping[str, Any]:

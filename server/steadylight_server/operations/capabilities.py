@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.capabilities.attempts import NOTHING_DONE, TellsOf
 from steadylight_server.capabilities.models import (
     ACCEPTED,
     PERFORMED,
@@ -31,7 +32,7 @@ from steadylight_server.capabilities.models import (
     Why,
     performance_id,
 )
-from steadylight_server.capabilities.service import CapabilityService, TellsOf
+from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import Clock, in_milliseconds, now
 from steadylight_server.core.errors import Forbidden, Invalid, NotFound, Unavailable
@@ -39,7 +40,7 @@ from steadylight_server.core.mongo import Database
 from steadylight_server.identity.models import MOST_IDENTIFIERS, Customer, Evidence, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
-from steadylight_server.operations.journeys import Asker, Done
+from steadylight_server.operations.models import Asker, Done
 from steadylight_server.timeline.models import Action, Actor
 from steadylight_server.timeline.service import TimelineService
 
@@ -52,7 +53,6 @@ _MOST_TAKEN_OVER = 20
 _LOOK_FIRST, _LOOK_LAST = 0.02, 0.25
 # What a customer meets with; a scope that is missing, or a server that is away, is the company's own affair.
 _GAPS = (Why.NOT_FEASIBLE, Why.ASSURANCE_TOO_LOW)
-NOTHING_DONE = "What does it cannot be reached now. Nothing was done; try again."
 
 
 class Withheld(Forbidden):
@@ -146,7 +146,7 @@ class CapabilityOperations:
             loop = asyncio.get_running_loop()
             wait = wanted.timeout.total_seconds() if within is None else within
             until = loop.time() + min(max(wait, 0.0), MOST_WAIT)
-            customer = _seen(await self._identity.customer(draft.profile_id), draft)
+            customer = (await self._identity.customer(draft.profile_id)).known_to(draft.profile_id, draft.assurance)
             beside = await self._beside(customer, draft)
             found = await self._capabilities.same([*customer.profile_ids, *beside], wanted.name, key, text)
             is_repeated = found is not None
@@ -191,6 +191,7 @@ class CapabilityOperations:
                     raise
                 except Exception:  # One that cannot be recorded must not hold up the others.
                     log.exception("what was performed cannot be recorded", performance=str(id))
+                    await self._capabilities.put_off(id)
                 else:
                     done += 1
         while len(self._taken_over) < _MOST_TAKEN_OVER and (left := await self._capabilities.take_over()):
@@ -213,17 +214,7 @@ class CapabilityOperations:
 
     async def _draft(self, viewer: Viewer, asker: Asker) -> Action:
         """What is asked, as the action that will tell of it; nothing is stored. Raises as `Ingest.draft`."""
-        if not viewer.may(Scope.CUSTOMERS_READ):
-            raise Forbidden(f"This credential lacks the scope {Scope.CUSTOMERS_READ}.")
-        given = {"contact": asker.contact, "agent": asker.agent}
-        raw: dict[str, object] = {
-            "id": str(asker.id),
-            "type": PERFORMED,
-            "identifiers": [dict(one) for one in asker.identifiers],
-            **({"actor": "AGENT"} if asker.agent is not None else {}),
-            **{name: value for name, value in given.items() if value is not None},
-        }
-        draft, _ = await self._ingest.draft(viewer, raw)
+        draft, _ = await self._ingest.draft(viewer, asker.raw(viewer, PERFORMED))
         return draft
 
     async def _checked(self, viewer: Viewer, wanted: Capability, draft: Action, input: object, key: str) -> str:
@@ -269,7 +260,7 @@ class CapabilityOperations:
         await self._identity.prove(self._evidence(draft, deed))
 
         async def work() -> tuple[Performance, bool]:
-            held = _seen(await self._identity.hold(draft.profile_id), draft)
+            held = (await self._identity.hold(draft.profile_id)).known_to(draft.profile_id, draft.assurance)
             for id in beside:
                 await self._identity.hold(id)
             ids = {*held.profile_ids, *beside}
@@ -311,7 +302,7 @@ class CapabilityOperations:
 
     async def _attempted(self, left: Left, asked: Action) -> Performance | None:
         """What came of an attempt, on the timeline if it is over. Raises Unavailable where nothing was done."""
-        customer = _seen(await self._identity.customer(left.performance.profile_id), asked)
+        customer = (await self._identity.customer(asked.profile_id)).known_to(asked.profile_id, asked.assurance)
         done = await self._capabilities.attempt(left, _ref(customer), self._tells_of(asked, PERFORMED))
         if done is not None and done.state is not State.RUNNING:
             async with self._database.session():
@@ -358,11 +349,6 @@ class CapabilityOperations:
     async def _record(self, done: Performance, deed: Action) -> None:
         await self._ingest.keep([deed])
         await self._capabilities.recorded(done.id, deed.id)
-
-
-def _seen(customer: Customer, asked: Action) -> Customer:
-    # A persona is joined to whoever was known there: who has proven nothing is not let in to the rest of them by it.
-    return customer if asked.assurance > Assurance.CLAIMED else customer.alone(asked.profile_id)
 
 
 def _by_itself(asked: Action) -> Action:

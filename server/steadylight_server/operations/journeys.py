@@ -5,14 +5,14 @@ The id of an operation is the caller's and becomes the action's: a repetition af
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from steadylight_server.access.models import Scope, Viewer
+from steadylight_server.access.models import Viewer
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.core.errors import Conflict, Forbidden, Unavailable
+from steadylight_server.core.errors import Conflict, Unavailable
 from steadylight_server.core.mongo import Database, Session
 from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.models import (
@@ -30,28 +30,10 @@ from steadylight_server.journeys.models import (
 )
 from steadylight_server.journeys.names import PREFIX, read
 from steadylight_server.journeys.service import JourneyService
+from steadylight_server.operations.models import Asker, Done
 from steadylight_server.timeline.models import Action
 
-T = TypeVar("T")
 log = structlog.get_logger("steadylight.operations")
-
-
-@dataclass(frozen=True)
-class Asker:
-    """For whom, and in which contact, a channel does something: `id` is the operation's."""
-
-    id: UUID
-    identifiers: Sequence[Mapping[str, str]]
-    contact: str | None
-    agent: str | None = None
-
-
-@dataclass(frozen=True)
-class Done(Generic[T]):
-    """What came of it, and how sure the asker was of who it is; a read that presents the token sees it."""
-
-    result: T
-    token: str | None
 
 
 @dataclass(frozen=True)
@@ -135,6 +117,7 @@ class JourneyOperations:
                     raise
                 except Exception:  # One that cannot be recorded must not hold up the others.
                     log.exception("what was done about a journey cannot be recorded", journey=deed.journey)
+                    await self._journeys.put_off(deed)
                 else:
                     done += 1
         return done
@@ -166,18 +149,7 @@ class JourneyOperations:
 
         Raises Conflict where the operation's id was used for anything but this; else as `Ingest.draft`.
         """
-        if not viewer.may(Scope.CUSTOMERS_READ):
-            raise Forbidden(f"This credential lacks the scope {Scope.CUSTOMERS_READ}.")
-        given = {"contact": asker.contact, "agent": asker.agent}
-        raw: dict[str, object] = {
-            "id": str(asker.id),
-            "type": types[0],
-            "identifiers": [dict(one) for one in asker.identifiers],
-            "properties": dict(about),
-            **({"actor": "AGENT"} if asker.agent is not None else {}),
-            **{name: value for name, value in given.items() if value is not None},
-        }
-        draft, earlier = await self._ingest.draft(viewer, raw)
+        draft, earlier = await self._ingest.draft(viewer, asker.raw(viewer, types[0], about))
         if earlier is not None and not _is_repeated(earlier, draft, types, about, journey):
             raise Conflict("This operation id was used for something else.")
         return draft, earlier

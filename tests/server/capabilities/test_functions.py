@@ -205,7 +205,7 @@ def test_an_implementation_is_kept_for_as_long_as_a_blueprint_says_the_same() ->
 
     assert capabilities.implementation(capabilities.of("c")) is first
     assert capabilities.implementation(capabilities.of("d")).unavailable == (
-        "https://b.example is not there: there is no secret of that name"
+        "the webhook of none is not there: there is no secret of that name"
     )
     assert made == [hook, other]
     capabilities.declare({"c": of(hook, seconds=20)})

@@ -24,7 +24,7 @@ from steadylight_server.journeys.models import (
     Sensitivity,
     Status,
 )
-from steadylight_server.operations.journeys import Asker
+from steadylight_server.operations.models import Asker
 from steadylight_server.timeline.models import Contact
 from tests.briefs import NOON, World, hold, worlds
 from tests.factories import login, viewer

@@ -13,6 +13,7 @@ from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.causality import Moment
 from steadylight_server.core.errors import Forbidden, Invalid, Unavailable
 from steadylight_server.identity.models import Identifier, Key
+from steadylight_server.operations.service import Operations
 from tests.factories import action, batch, login, viewer
 from tests.server.conftest import SECRET, Slices
 
@@ -263,3 +264,27 @@ async def test_a_context_costs_the_same_whatever_the_history(house: Slices) -> N
 
     assert costs[0][0] == costs[1][0] == 2  # who it is by the identifier, then all of theirs
     assert costs[0][1] == costs[1][1]
+
+
+async def test_who_was_parted_or_joined_elsewhere_is_seen_so_at_once(house: Slices) -> None:
+    number = f"+4930{uuid4().int % 10**9:09d}"
+    people = signed_in(somebody()), Identifier("phone", number, Assurance.OTP)
+    for who, type in zip(people, ("plan.viewed", "call.began"), strict=True):
+        asserted = {"kind": who.kind, "value": who.value, "assurance": who.assurance.name}
+        await house.ingest.record(WEB, batch(action(asserted, type=type)))
+    beside = house.beside()
+    deeds = Operations(beside.identity, beside.audit)
+
+    async def seen() -> list[set[str]]:
+        """What each is shown of whom, by a server that remembers who they were."""
+        return [{fact.type for fact in (await told(house, WEB, who)).actions} for who in people]
+
+    apart = await seen()
+    one, other = [await beside.identity.customer_by(*who) for who in people]
+    link = await deeds.merge(viewer(None), one, other, id=uuid4(), why="the same person")
+    joined = await seen()
+    await deeds.unlink(viewer(None), link, id=uuid4(), why="they are two")
+    parted = await seen()
+
+    assert apart == parted == [{"plan.viewed"}, {"call.began"}]
+    assert joined == [{"plan.viewed", "call.began"}] * 2

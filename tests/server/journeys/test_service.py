@@ -24,7 +24,8 @@ from steadylight_server.journeys.models import (
     Status,
 )
 from steadylight_server.journeys.names import named
-from steadylight_server.operations.journeys import Asker, PickedUp
+from steadylight_server.operations.journeys import PickedUp
+from steadylight_server.operations.models import Asker
 from steadylight_server.timeline.models import Action
 from tests.factories import action, batch, login, viewer
 from tests.server.conftest import Slices
@@ -696,6 +697,8 @@ async def test_a_deed_that_cannot_be_recorded_holds_up_no_other(
 
     assert await later(stalling, minutes=61) == 1
     assert await told_of(stalling, journeys[1]) == ["journey.started", "journey.stalled"]
+    (left,) = await stalling.documents("journeys", _id=journeys[0].id)
+    assert left["deeds_at"] > now() + timedelta(minutes=61)  # behind whatever else is left
 
 
 def test_a_pattern_is_not_tried_on_a_novel() -> None:
@@ -713,9 +716,9 @@ async def test_what_was_recorded_leaves_nothing_to_look_after_in_one_write(house
         await house.stores.journeys.change(journey.id, {}, {}, operation=left, deed={"_id": left}, at=now())
 
     async with house.watched() as done:
-        await house.stores.journeys.recorded(journey.id, [deed])
+        await house.stores.journeys.outbox.recorded(journey.id, [deed])
     (half,) = await house.documents("journeys", _id=journey.id)
-    await house.stores.journeys.recorded(journey.id, [one["_id"] for one in half["deeds"]])
+    await house.stores.journeys.outbox.recorded(journey.id, [one["_id"] for one in half["deeds"]])
     (whole,) = await house.documents("journeys", _id=journey.id)
 
     assert [one["op"] for one in done] == ["update"]

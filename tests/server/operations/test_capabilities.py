@@ -1,7 +1,7 @@
 """Performing: one key of one customer is one deed, whoever asks, through whatever profile, and whatever crashes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +12,7 @@ import pytest
 
 from steadylight_server.access.models import CHANNEL_SCOPES, Scope, Viewer
 from steadylight_server.capabilities import Answer, Call, Failed, NotDone, Progress, Unknown, capability
+from steadylight_server.capabilities import attempts as attempts_module
 from steadylight_server.capabilities import service as service_module
 from steadylight_server.capabilities.models import (
     Binding,
@@ -28,7 +29,8 @@ from steadylight_server.core.assurance import Assurance
 from steadylight_server.core.clock import now
 from steadylight_server.core.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from steadylight_server.operations.capabilities import Performed, Withheld
-from steadylight_server.operations.journeys import Asker
+from steadylight_server.operations.models import Asker
+from steadylight_server.timeline.models import Action
 from tests.factories import action, batch, login, viewer
 from tests.server.conftest import Slices
 
@@ -473,7 +475,7 @@ async def test_what_may_have_happened_is_unknown_and_never_repeated_where_keys_a
 async def test_what_may_have_happened_is_tried_again_with_the_same_key_where_keys_are_honoured(
     house: Slices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "_MOST_PAUSE", 0.05)
+    monkeypatch.setattr(attempts_module, "_MOST_PAUSE", 0.05)
     calls: list[Call] = []
 
     @capability(honours_keys=True)
@@ -500,8 +502,8 @@ async def test_what_may_have_happened_is_tried_again_with_the_same_key_where_key
 
 
 async def test_who_never_answers_is_given_up(house: Slices, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "_MOST_PAUSE", 0.01)
-    monkeypatch.setattr(service_module, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(attempts_module, "_MOST_PAUSE", 0.01)
+    monkeypatch.setattr(attempts_module, "MOST_ATTEMPTS", 3)
 
     @capability(honours_keys=True)
     async def view(call: Call) -> Mapping[str, Any]:
@@ -659,7 +661,7 @@ async def test_a_lease_is_held_for_as_long_as_it_takes(house: Slices, monkeypatc
     for slices in (house, beside):
         declare(slices, bank.view)
     bank.go_on.clear()
-    monkeypatch.setattr(service_module, "_TOLD_EVERY", 0.01)
+    monkeypatch.setattr(attempts_module, "_TOLD_EVERY", 0.01)
     monkeypatch.setattr(house.stores.performances, "lease_seconds", 1.0)
     began = (await perform(house, who, within=0)).performance
     await bank.started.wait()
@@ -693,6 +695,30 @@ async def test_who_was_held_up_until_another_took_over_changes_nothing(
     assert late.performance == over
     assert over.state is State.UNKNOWN
     assert len(await told_of(house, over)) == 1
+
+
+async def test_an_outcome_that_cannot_be_recorded_holds_up_no_other(
+    house: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = Bank(honours=True)
+    declare(house, bank.view)
+    async with house.failing("insert", collection="actions", errorCode=112):
+        bad, good = [(await perform(house, somebody())).performance for _ in range(2)]
+    keep = house.ingest.keep
+
+    async def broken(actions: Sequence[Action]) -> None:
+        if actions[0].properties["performance"] == bad.name:
+            raise ValueError("no")
+        await keep(actions)
+
+    monkeypatch.setattr(house.ingest, "keep", broken)
+    monkeypatch.setattr(service_module, "_TOGETHER", 1)
+    house.clock.at = now() + service_module.LEFT_AFTER * 2
+    done = [await house.performing.catch_up() for _ in range(2)]
+    house.clock.at = None
+
+    assert done == [0, 1]
+    assert len(await told_of(house, good)) == 1
 
 
 async def test_an_outcome_whose_server_died_gets_on_the_timeline_once(house: Slices) -> None:
@@ -807,8 +833,8 @@ async def test_who_may_not_report_or_says_nothing_that_can_be_is_refused(house: 
 async def test_who_cannot_try_again_leaves_it_to_another_server_and_tries_nothing_unsafe(
     house: Slices, monkeypatch: pytest.MonkeyPatch, is_declared: bool, honours: bool
 ) -> None:
-    monkeypatch.setattr(service_module, "_MOST_PAUSE", 0.05)
-    monkeypatch.setattr(service_module, "MOST_ATTEMPTS", 1_000)
+    monkeypatch.setattr(attempts_module, "_MOST_PAUSE", 0.05)
+    monkeypatch.setattr(attempts_module, "MOST_ATTEMPTS", 1_000)
     bank, who, beside = Bank(honours=honours), somebody(), house.beside()
     declared = declare(house, bank.view)
     if is_declared:
@@ -911,7 +937,7 @@ async def test_what_kills_each_server_that_tries_it_is_given_up(house: Slices, m
         return {}
 
     declare(house, view)
-    monkeypatch.setattr(service_module, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(attempts_module, "MOST_ATTEMPTS", 3)
     async with hasty_leases(house, monkeypatch):
         began = (await perform(house, somebody(), within=0)).performance
         while len(calls) < 5 and not (await house.capabilities.one(began.id)).state.is_over:

@@ -100,7 +100,7 @@ class Analyser:
             self._beginnings[stem] = known
 
     def places(self, text: str, stems: Collection[str]) -> list[Word]:
-        """The words of a text that have one of the stems, in order.
+        """Where the stems stand in a text, in order: each as the stem, not as it is written there.
 
         They are looked for by what all words with that stem begin with, of those that were ever learnt: to take a text
         apart costs twenty times as much.
@@ -108,7 +108,8 @@ class Analyser:
         lowered = text.lower()
         beginnings = [self._beginnings.get(stem, "") for stem in stems]
         if not all(beginnings) or len(lowered) != len(text):
-            return [word for word in words(text) if self.stem(word.text) in stems]
+            read = ((self.stem(word.text), word) for word in words(text))
+            return [Word(stem, word.start, word.end) for stem, word in read if stem in stems]
         found: dict[int, Word] = {}
         for beginning in beginnings:
             at = lowered.find(beginning)
@@ -118,9 +119,8 @@ class Analyser:
                 is_cut = (
                     at and lowered[at - 1].isalnum() and _JOINED.match(lowered, at - 1) and _JOINED.match(lowered, at)
                 )
-                word = lowered[at:end]
-                if not is_cut and self.stem(word) in stems:
-                    found[at] = Word(word, at, end)
+                if not is_cut and (stem := self.stem(lowered[at:end])) in stems:
+                    found[at] = Word(stem, at, end)
                 at = lowered.find(beginning, end)
         return [found[at] for at in sorted(found)]
 

@@ -21,10 +21,10 @@ from steadylight_server.knowledge.ranking import BEST, Asked, Occurrences, Ranki
 from steadylight_server.knowledge.statistics import Lengths, Listed, Statistics, Visible, sorted_words
 
 # By level: what a stem must be worth in a fragment to reach it, by `ranking` with fields of usual lengths.
-_REACHED = (0.0, 0.6, 1.0, 1.5, 2.2, 3.0, 4.0)
+_REACHED = (0.0, 1.0, 2.2, 4.0)
 _USUAL = (8.0, 6.0, 100.0)
 # By level: how much more than at the one below a stem counts that reaches it.
-LEVELS = (0.4, 0.4, 0.45, 0.6, 0.75, 0.9, 1.1)
+LEVELS = (0.6, 0.85, 1.1, 1.5)
 _MOST_VIEWS = 100  # sets of audiences for which what was worked out is kept until the next change
 
 

@@ -181,4 +181,4 @@ def _worths(terms: Sequence[Asked]) -> Mapping[str, float]:
 def _snippet(one: Indexed, worths: Mapping[str, float]) -> Marked:
     rules = analyser(one.language)
     stems = {stem for stem in worths if stem in one.occurrences and one.occurrences[stem].body}
-    return snippet(one.entry.body, rules.places(one.entry.body, stems), lambda word: worths[rules.stem(word)])
+    return snippet(one.entry.body, rules.places(one.entry.body, stems), worths)

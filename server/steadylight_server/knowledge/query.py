@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
 
 import tantivy
 from tantivy import Occur, Query
@@ -23,6 +22,7 @@ _MOST_COMPLETED = 10  # words that the last one may be the beginning of
 _BEGUN = 0.5  # what a completed word counts for, beside one that was typed whole
 _MENDED = 0.8  # the same of a mended one
 _MOST_COUNTED = 100  # topics
+_MANY = 30  # values of a filter, beyond which they are looked for as a set
 _BEST = 3  # fragments of an article, which speak for one another
 
 # By language: the words of a query as they stand for stems that are there.
@@ -108,8 +108,14 @@ class Search:
         wanted = {"audience": self._audiences, "topic": topics, "locale": locales}
         for name, values in wanted.items():
             if values or name == "audience":
-                terms = Query.term_set_query(self._schema, name, sorted(values))
-                yield Occur.Must, Query.const_score_query(terms, 0.0)
+                yield Occur.Must, Query.const_score_query(self._one_of(name, sorted(values)), 0.0)
+
+    def _one_of(self, field: str, values: Sequence[str]) -> Query:
+        """Has one of the values. A set of them is made anew for each search, by a look at all that has one."""
+        if len(values) > _MANY:
+            return Query.term_set_query(self._schema, field, values)
+        terms = [Query.term_query(self._schema, field, one, index_option="basic") for one in values]
+        return Query.boolean_query([(Occur.Should, term) for term in terms])
 
     def found(self, query: Query, asked: Terms) -> tuple[list[tuple[float, Indexed]], int]:
         """The candidates with their scores, the best first, what is equal by its names; and how many there are."""
@@ -163,7 +169,7 @@ def _beside_others(scored: Sequence[tuple[float, Indexed]], share: float) -> lis
     of: dict[str, list[float]] = {}
     for score, one in scored:
         of.setdefault(one.entry.article, []).append(score)
-    more = {article: share * sum(nlargest(_BEST, scores)) / _BEST for article, scores in of.items()}
+    more = {article: share * sum(sorted(scores)[-_BEST:]) / _BEST for article, scores in of.items()}
     return [(score + more[one.entry.article], one) for score, one in scored]
 
 

@@ -81,11 +81,11 @@ class Ranking:
         total = weight = worth = 0.0
         last = -1
         for own, stem, share, index in self._terms:
-            if stem not in occurrences:
+            found = occurrences.get(stem)
+            if found is None:
                 continue
             if index != last:  # Stems of one word follow one another, and count together.
                 total += worth * weight / (k + weight)
                 weight, worth, last = 0.0, own, index
-            found = occurrences[stem]
             weight += share * (title * found[0] + heading * found[1] + body * found[2])
         return total + worth * weight / (k + weight)

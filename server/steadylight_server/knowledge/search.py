@@ -28,6 +28,7 @@ from steadylight_server.knowledge.view import shown
 log = structlog.get_logger("steadylight.knowledge")
 
 MOST_HITS = 50
+_MOST_SEEN = 10_000  # articles as somebody sees them that are remembered
 RETRY = 1.0  # seconds until a lost stream is opened again
 
 
@@ -63,6 +64,7 @@ class SearchService:
         self._selections = Selections()
         # What was read of each article.
         self._articles: Mapping[str, Article] = {}
+        self._seen: dict[tuple[str, int, frozenset[Audience], str | None], Shown] = {}
 
     def search(
         self,
@@ -84,21 +86,28 @@ class SearchService:
         found = self._index.search(
             query, audiences=keys, topics=topics, locales=locales, first=first, offset=offset, counts=counts
         )
-        articles: dict[str, Shown | None] = {}
         hits = []
         for entry, score, snippet in found.hits:
             version, fragment = entry.source
-            if entry.article not in articles:
-                articles[entry.article] = shown(version, held, locale)
-            article = articles[entry.article]
-            assert article is not None, "what is found is shown"
-            hits.append(Hit(article, fragment, score, snippet))
+            hits.append(Hit(self._shown(version, held, locale), fragment, score, snippet))
         return Answer(tuple(hits), found.total, found.meant, found.topics, found.locales)
 
     def suggest(self, text: str, viewpoint: Viewpoint, locale: str | None = None, *, limit: int = 5) -> list[str]:
         """The text with its last word completed in ways by which something is found that is shown to the viewer."""
         _, keys = self._held(viewpoint, locale)
         return self._index.suggest(text, audiences=keys, limit=limit)
+
+    def _shown(self, version: Version, held: frozenset[Audience], locale: str | None) -> Shown:
+        """What of it is shown, of which something was found; remembered until something changes."""
+        key = (version.article, version.number, held, locale)
+        if (known := self._seen.get(key)) is not None:
+            return known
+        article = shown(version, held, locale)
+        assert article is not None, "what is found is shown"
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[key] = article
+        return article
 
     def _held(self, viewpoint: Viewpoint, locale: str | None) -> tuple[frozenset[Audience], Sequence[str]]:
         held = holding(viewpoint, self._selections.audiences())
@@ -183,6 +192,7 @@ class SearchService:
         changed = [one for slug, one in read.items() if one is not before.get(slug)]
         entries = {one.slug: self._entries(one.published) for one in changed if one.published != _of(before, one.slug)}
         self._articles = read
+        self._seen.clear()
         if anew:
             await asyncio.to_thread(self._index.replace, entries)
         elif entries:

@@ -1,13 +1,14 @@
 """The part of a text that shows why it was found, with the words that were looked for marked."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from steadylight_server.knowledge.analysis import Word
 
 WIDTH = 240  # characters of a snippet, about three lines on a page
 _MOST_PLACES = 200  # the first, which are looked at for the best piece
+_CLOSE = 1e-9  # by which sums of the same in another order may differ
 _LONGEST = 30  # characters that are left out at a side so that no word is cut
 
 
@@ -28,12 +29,12 @@ class Marked:
         return "".join([*parts, html.escape(self.text[last:])])
 
 
-def snippet(text: str, places: Sequence[Word], worth: Callable[[str], float], width: int = WIDTH) -> Marked:
-    """The piece of the text in which the words that were looked for are worth most, each counted once.
+def snippet(text: str, places: Sequence[Word], worths: Mapping[str, float], width: int = WIDTH) -> Marked:
+    """The piece of the text in which what was looked for is worth most, each counted once.
 
-    `places` are where they stand, in order; `worth` says how much one of them is worth.
+    `places` are where they stand, in order; `worths` says how much each is worth.
     """
-    start, end = _window(places[:_MOST_PLACES], worth, len(text), width)
+    start, end = _window(places[:_MOST_PLACES], worths, len(text), width)
     start, end = _at_words(text, start, end)
     before, after = "… " if start > 0 else "", " …" if end < len(text) else ""
     shift = len(before) - start
@@ -41,20 +42,23 @@ def snippet(text: str, places: Sequence[Word], worth: Callable[[str], float], wi
     return Marked(f"{before}{text[start:end]}{after}", ranges)
 
 
-def _window(places: Sequence[Word], worth_of: Callable[[str], float], length: int, width: int) -> tuple[int, int]:
+def _window(places: Sequence[Word], worths: Mapping[str, float], length: int, width: int) -> tuple[int, int]:
     """Where the words that are worth most stand within the width; the beginning, where none is there."""
     best, worth, first, last = 0, 0.0, 0, 0
+    inside: dict[str, int] = {}  # how often what stands between the opening and the next is there
+    total, following = 0.0, 0
     for index, opening in enumerate(places):
-        seen: dict[str, float] = {}
-        end = opening.end
-        for word in places[index:]:
-            if word.end - opening.start > width:
-                break
-            if word.text not in seen:
-                seen[word.text] = worth_of(word.text)
-            end = word.end
-        if (total := sum(seen.values())) > worth:
-            best, worth, first, last = index, total, opening.start, end
+        while following < len(places) and (following == index or places[following].end - opening.start <= width):
+            name = places[following].text
+            if not inside.get(name):
+                total += worths[name]
+            inside[name] = inside.get(name, 0) + 1
+            following += 1
+        if total > worth + _CLOSE:
+            best, worth, first, last = index, total, opening.start, places[following - 1].end
+        inside[opening.text] -= 1
+        if not inside[opening.text]:
+            total -= worths[opening.text]
     if not worth:
         return 0, min(length, width)
     # What is before the first of them is read first: a third of the room that is left.

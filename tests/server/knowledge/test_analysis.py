@@ -39,4 +39,5 @@ def test_places_are_those_of_a_text_taken_apart(text: str, wanted: str) -> None:
     rules.learn([*texts(text), *texts(wanted)])
     looked_for = {rules.stem(word) for word in texts(wanted)}
 
-    assert rules.places(text, looked_for) == [word for word in words(text) if rules.stem(word.text) in looked_for]
+    found = [(rules.stem(word.text), word.start, word.end) for word in words(text)]
+    assert rules.places(text, looked_for) == [one for one in found if one[0] in looked_for]

@@ -71,7 +71,7 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
-        self.knowledge = KnowledgeService(self.stores.articles, self.stores.showings)
+        self.knowledge = KnowledgeService(self.stores.articles, self.stores.showings, clock=clock)
         self.editing = Editing(self.stores.articles, self.audit, clock=clock)
         self.search = SearchService(self.knowledge)
         self.journeys = JourneyService(

@@ -41,7 +41,7 @@ class Search:
     """What of a state is for these audiences."""
 
     def __init__(self, state: State, schema: tantivy.Schema, weights: Weights, audiences: Collection[str]) -> None:
-        self._searcher, self._entries = state.searcher, state.entries
+        self._searcher, self._entries, self._gone = state.searcher, state.entries, state.gone
         self._schema, self._weights = schema, weights
         self._audiences = frozenset(audiences).intersection(state.statistics)
         self._view = state.visible(self._audiences)
@@ -110,6 +110,8 @@ class Search:
             if values or name == "audience":
                 terms = Query.term_set_query(self._schema, name, sorted(values))
                 yield Occur.Must, Query.const_score_query(terms, 0.0)
+        if self._gone:
+            yield Occur.MustNot, Query.term_set_query(self._schema, "article", sorted(self._gone))
 
     def found(self, query: Query, asked: Terms) -> tuple[list[tuple[float, Indexed]], int]:
         """The candidates with their scores, the best first, what is equal by its names; and how many there are."""

@@ -3,12 +3,16 @@
 All that is published is read at the start and in memory then; a change stream tells of each change. Whatever is read
 is applied in one go, so that many changes at once cost little more than one. A stream that is lost is opened again and
 all is read anew: what was missed meanwhile is not known.
+
+What ends by itself needs neither: each question is answered from what is there at its moment. The next change takes it
+out of memory.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -44,7 +48,8 @@ class Hit:
 @dataclass(frozen=True)
 class Answer:
     """What was found for a viewer, the best first. `total` counts all that could be found; `meant` is the query as it
-    was mended, None where nothing was. Topics and locales are counted over all, if that was asked for.
+    was mended, None where nothing was. Topics and locales are counted over all, if that was asked for. `lasts` is how
+    long it may be kept: until the first of what is for the viewer ends; None where nothing does.
     """
 
     hits: Sequence[Hit] = ()
@@ -52,6 +57,7 @@ class Answer:
     meant: str | None = None
     topics: Sequence[Count] = ()
     locales: Sequence[Count] = ()
+    lasts: timedelta | None = None
 
 
 class SearchService:
@@ -59,6 +65,7 @@ class SearchService:
 
     def __init__(self, knowledge: KnowledgeService) -> None:
         self._knowledge = knowledge
+        self._clock = knowledge.clock
         self._index = Index()
         self._selections = Selections()
         # What was read of each article.
@@ -80,9 +87,10 @@ class SearchService:
         behind the offset. It says nothing of anything else; whatever is typed is a query.
         """
         held, keys = self._held(viewpoint, locale)
+        at = self._clock()
         first = min(first, MOST_HITS)
         found = self._index.search(
-            query, audiences=keys, topics=topics, locales=locales, first=first, offset=offset, counts=counts
+            query, audiences=keys, at=at, topics=topics, locales=locales, first=first, offset=offset, counts=counts
         )
         articles: dict[str, Shown | None] = {}
         hits = []
@@ -93,12 +101,13 @@ class SearchService:
             article = articles[entry.article]
             assert article is not None, "what is found is shown"
             hits.append(Hit(article, fragment, score, snippet))
-        return Answer(tuple(hits), found.total, found.meant, found.topics, found.locales)
+        lasts = found.until - at if found.until is not None else None
+        return Answer(tuple(hits), found.total, found.meant, found.topics, found.locales, lasts)
 
     def suggest(self, text: str, viewpoint: Viewpoint, locale: str | None = None, *, limit: int = 5) -> list[str]:
         """The text with its last word completed in ways by which something is found that is shown to the viewer."""
         _, keys = self._held(viewpoint, locale)
-        return self._index.suggest(text, audiences=keys, limit=limit)
+        return self._index.suggest(text, audiences=keys, at=self._clock(), limit=limit)
 
     def _held(self, viewpoint: Viewpoint, locale: str | None) -> tuple[frozenset[Audience], Sequence[str]]:
         held = holding(viewpoint, self._selections.audiences())
@@ -183,6 +192,8 @@ class SearchService:
         changed = [one for slug, one in read.items() if one is not before.get(slug)]
         entries = {one.slug: self._entries(one.published) for one in changed if one.published != _of(before, one.slug)}
         self._articles = read
+        if entries:
+            entries = {**{slug: [] for slug in self._index.ended(self._clock())}, **entries}
         if anew:
             await asyncio.to_thread(self._index.replace, entries)
         elif entries:
@@ -204,6 +215,7 @@ class SearchService:
                 audience=self._selections.key(Selection.of(one, version.content)),
                 version=version.number,
                 topics=version.content.topics,
+                expires_at=version.content.expires_at,
                 source=(version, one),
             )
             for one in version.content.fragments

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from steadylight_server.api.info import Info
-from steadylight_server.api.knowledge import Article, ArticleFragment, ViewpointInput, article, viewpoint
+from steadylight_server.api.knowledge import Article, ArticleFragment, ViewpointInput, article, max_age, viewpoint
 from steadylight_server.api.scalars import SearchDocument
 from steadylight_server.core.errors import Invalid
 from steadylight_server.knowledge.audience import Viewpoint
@@ -146,6 +146,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "hits": [_hit(one) for one in answer.hits],
         "total": answer.total,
         **({"meant": answer.meant} if answer.meant is not None else {}),
+        **max_age(answer.lasts),
     }
 
 

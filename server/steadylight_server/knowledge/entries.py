@@ -150,8 +150,8 @@ class Counting:
     def counted(self) -> Mapping[str, Mapping[str, Statistics]]:
         """All as it is now, without audiences of which nothing is left."""
         found = {audience: dict(several) for audience, several in self._before.items()}
-        for (audience, language), one in self._changed.items():
-            found.setdefault(audience, {})[language] = one
+        for (audience, name), one in self._changed.items():
+            found.setdefault(audience, {})[name] = one
         left = {key: {name: one for name, one in several.items() if one.fragments} for key, several in found.items()}
         return {key: several for key, several in left.items() if several}
 

@@ -6,6 +6,7 @@ words as one that was never written.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import NotFound
@@ -66,6 +67,11 @@ class KnowledgeService:
             else:
                 after = articles[-1].slug
         return found
+
+    def lasts(self, shown: Shown) -> timedelta | None:
+        """How long it goes on being shown; None where it does not end by itself."""
+        ends = shown.content.expires_at
+        return max(ends - self.clock(), timedelta()) if ends is not None else None
 
     async def note(self, showings: Sequence[Showing]) -> None:
         """Keeps who was shown what; again, or in another order, is harmless."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ async def test_what_has_ended_is_not_even_looked_at(slices: Slices) -> None:
 
 
 async def test_what_is_listed_belongs_to_what_is_asked_for(slices: Slices) -> None:
-    plan = {"capabilities": ("plan.change",), "journeys": ("move-house",)}
+    plan: dict[str, Any] = {"capabilities": ("plan.change",), "journeys": ("move-house",)}
     await publish(
         slices,
         a=content(**plan, review_on=date(2027, 1, 31)),

@@ -1,6 +1,7 @@
 """Articles in the graph, as they are shown: what is for the viewer, and nothing else."""
 
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Any
 
 import strawberry
@@ -26,7 +27,6 @@ _LOCALE = "In which language, such as de-CH; then de, then the article's own. Le
 @strawberry.type(description="A part of an article, as each kind of channel shows it.")
 class ArticleFragment:
     fragment: strawberry.Private[Fragment]
-    shown: strawberry.Private[Rendered]
 
     @strawberry.field(description="Within the article.")
     def id(self) -> str:
@@ -56,6 +56,11 @@ class ArticleFragment:
     def spoken(self) -> str:
         return self.shown.spoken
 
+    @cached_property
+    def shown(self) -> Rendered:
+        """In every rendering; for who asks for none, nothing is rendered."""
+        return rendered(self.fragment)
+
 
 @strawberry.type(description="What of an article is for the viewer.")
 class Article(nodes.Node):
@@ -83,7 +88,7 @@ class Article(nodes.Node):
 
     @strawberry.field(description="Its fragments that are for the viewer, in the order of reading.")
     def fragments(self) -> list[ArticleFragment]:
-        return [ArticleFragment(fragment=one, shown=rendered(one)) for one in self.shown.fragments]
+        return [ArticleFragment(fragment=one) for one in self.shown.fragments]
 
     @strawberry.field(description="When what is shown was published.")
     def updated_at(self) -> datetime:

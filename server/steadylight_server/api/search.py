@@ -13,7 +13,6 @@ from steadylight_server.core.errors import Invalid
 from steadylight_server.knowledge.audience import Viewpoint
 from steadylight_server.knowledge.models import MOST_NAME, MOST_NAMES, locale
 from steadylight_server.knowledge.query import MOST_QUERY, MOST_RANKED, MOST_SUGGESTIONS, Count
-from steadylight_server.knowledge.render import rendered
 from steadylight_server.knowledge.search import MOST_HITS, Answer, Hit
 
 
@@ -27,7 +26,7 @@ class SearchHit:
 
     @strawberry.field(description="What of it.")
     def fragment(self) -> ArticleFragment:
-        return ArticleFragment(fragment=self.hit.fragment, shown=rendered(self.hit.fragment))
+        return ArticleFragment(fragment=self.hit.fragment)
 
     @strawberry.field(description="The piece of it that shows why, escaped, with `<mark>` around what was looked for.")
     def snippet_html(self) -> str:

@@ -9,7 +9,7 @@ from . import _operations
 from ._answers import Answer
 from ._contact import Recording
 from ._errors import NotFound, ProtocolError
-from ._known import Known
+from ._known import Known, Moment
 from ._models import Article, Rendering
 from ._options import Options
 from ._protocol import Request, Sleep, asking
@@ -33,9 +33,11 @@ def fetching(
 ) -> Fetching:
     """What of the article is for who is in that contact. Raises the error tree, unless what is known may stand in.
 
-    What was fetched before is asked for by its ETag: a server that has nothing else says so in a few bytes.
+    What was fetched before is asked for by its ETag: a server that has nothing else says so in a few bytes. It
+    stands in for no longer than the server said that it is shown.
     """
-    until = options.clock() + within
+    asked = Moment.of(options)
+    until = asked.clock + within
     who = (slug, locale, as_employee, contact._whose())
     last = known.get(who)
     given: dict[str, Any] = {"slug": slug, "identifiers": list(contact._identifiers), "contact": contact.key}
@@ -52,12 +54,14 @@ def fetching(
             token=contact._token,
         )
         article = _read(data, last)
-        known.put(who, article)
+        # What is known still ends when it did; what is new was sent after it was asked for.
+        if article is not last:
+            known.put(who, article, asked.later(article.max_age))
     except NotFound:
         known.drop(who)  # it is no longer for them, or for nobody: what is kept must not be shown again
         raise
     except AWAY:
-        if not stale_ok or last is None:
+        if not stale_ok or (last := known.standing_in(who, options)) is None:
             raise
         article = last.model_copy(update={"stale": True})
     contact._record_shown(article.slug, _told(article, rendering), as_employee=as_employee, agent=agent)

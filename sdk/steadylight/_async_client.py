@@ -116,6 +116,7 @@ class AsyncContact(Recording):
         *,
         key: str,
         agent: str | None = None,
+        journey: str | None = None,
         within: float = 10.0,
     ) -> Performance:
         """Performs a business function, once for each `key`, and waits for what comes of it; `within` seconds.
@@ -124,9 +125,12 @@ class AsyncContact(Recording):
         alike, so that repeating it is safe. The result is DONE, FAILED, UNKNOWN, ACCEPTED, or RUNNING if the time was
         up: look at its `state`. Raises the error tree: Conflict where the key was used with another `input`, Invalid
         for an input that does not fit, Forbidden where this channel may not, Unavailable where nothing was done.
-        `agent` names the employee who does it. First delivers this contact's own actions.
+        `agent` names the employee who does it. `journey` is the id of the customer's journey that it belongs to, whose
+        timeline shows it; NotFound where it is not theirs. First delivers this contact's own actions.
         """
-        return await self._light._play(self._light._shared.perform(self, capability, input, key, agent, within))
+        return await self._light._play(
+            self._light._shared.perform(self, capability, input, key, agent, journey, within)
+        )
 
     async def capabilities(self, *, within: float = 0.3) -> tuple[Capability, ...]:
         """What this channel may offer the customer now, by name; of the rest, why not. Raises the error tree."""

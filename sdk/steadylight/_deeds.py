@@ -49,12 +49,17 @@ class Declared:
     not_feasible: Mapping[str, str]
 
 
+# Raises NotFound for a journey that is not the asker's.
+Mine = Callable[[Mapping[str, Any], str, Assurance], object]
+
+
 class Deeds:
     """Performs, once for each key of a customer."""
 
-    def __init__(self, memory: Memory, now: Callable[[], datetime]) -> None:
+    def __init__(self, memory: Memory, now: Callable[[], datetime], mine: Mine) -> None:
         self._memory = memory
         self._now = now
+        self._mine = mine
         self._declared: dict[str, Declared] = {}
         self._done: dict[tuple[Home, str, str], tuple[str, dict[str, Any]]] = {}
 
@@ -84,6 +89,8 @@ class Deeds:
         seen = _seen(given, channel, cap)
         if seen.home is None:
             raise Invalid("identifiers: none reaches its bar with a value that stands for somebody.")
+        if given.get("journey") is not None:
+            self._mine(given, channel, cap)
         withheld, reason = _why(one, channel, seen.assurance)
         if withheld not in (None, "LIMITED"):
             about = {"capability": name, "why": withheld, "reason": reason}
@@ -98,12 +105,15 @@ class Deeds:
         family = self._memory.family(seen) or [seen.home]
         said = json.dumps(_plain(input), sort_keys=True)
         before = [self._done[home, name, key] for home in family if (home, name, key) in self._done]
-        for earlier, performance in before:
-            if earlier == said:
+        journey = {"id": str(given["journey"])} if given.get("journey") is not None else None
+        alike = [performance for earlier, performance in before if earlier == said]
+        for performance in alike:
+            if journey in (None, performance["journey"]):
                 return {"performance": performance, "repeated": True, "token": self._memory.token}
         if before:
-            raise Conflict(f"The key {key!r} was used for this with another input. Use another key for another deed.")
-        performance = self._performed(one, input, key, channel)
+            other = "for another journey, or for none" if alike else "with another input"
+            raise Conflict(f"The key {key!r} was used for this {other}. Use another key for another deed.")
+        performance = {**self._performed(one, input, key, channel), "journey": journey}
         self._done[seen.home, name, key] = (said, performance)
         state, failure = performance["state"], performance["failure"]
         about = {"capability": name, "performance": performance["id"], "key": key, "state": state}
@@ -156,6 +166,7 @@ class Deeds:
             "identifiers": list(given.get("identifiers") or ()),
             "properties": dict(properties),
             **({"contact": given["contact"]} if given.get("contact") else {}),
+            **({"journey": given["journey"]} if given.get("journey") is not None else {}),
             **({"agent": given["agent"], "actor": "AGENT"} if given.get("agent") else {}),
         }
         self._memory.record({"sent_at": rfc3339(self._now()), "actions": [action]}, channel, cap)

@@ -60,7 +60,7 @@ class Errands:
 
     def ask(self, given: Mapping[str, Any], channel: str, cap: Assurance) -> dict[str, Any]:
         """As askQuestion says."""
-        journey, family = self._mine(given, channel, cap)
+        journey, family = self.mine(given, channel, cap)
         question, here = str(given.get("question", "")), (channel, given.get("contact"))
         if not 0 < len(question) <= 100:
             raise Invalid("question: 1 to 100 characters.")
@@ -75,7 +75,7 @@ class Errands:
 
     def advance(self, given: Mapping[str, Any], channel: str, cap: Assurance) -> dict[str, Any]:
         """As advanceJourney says."""
-        id, _ = self._mine(given, channel, cap)
+        id, _ = self.mine(given, channel, cap)
         step = str(given.get("step", ""))
         if not 0 < len(step) <= 50:
             raise Invalid("step: 1 to 50 characters.")
@@ -85,7 +85,7 @@ class Errands:
 
     def become(self, given: Mapping[str, Any], channel: str, cap: Assurance) -> dict[str, Any]:
         """As setJourneyStatus says."""
-        id, family = self._mine(given, channel, cap)
+        id, family = self.mine(given, channel, cap)
         status, journey = str(given.get("status")), self._all[id]
         if status not in _BECOMES:
             raise Invalid(f"status: one of {', '.join(_BECOMES)}.")
@@ -146,7 +146,7 @@ class Errands:
         done = [rfc3339(one.at) for one in self._memory.actions if one.journey == journey["id"]]
         return max([str(journey["startedAt"]), *done])
 
-    def _mine(self, given: Mapping[str, Any], channel: str, cap: Assurance) -> tuple[str, list[Home]]:
+    def mine(self, given: Mapping[str, Any], channel: str, cap: Assurance) -> tuple[str, list[Home]]:
         """The journey's id, and all homes of whoever asks. Raises NotFound for another's."""
         seen = self._seen(given, channel, cap)
         family = self._memory.family(seen)

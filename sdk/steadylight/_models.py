@@ -3,7 +3,7 @@
 from datetime import UTC
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, computed_field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, computed_field
 from pydantic.alias_generators import to_camel
 
 from ._plain import Assurance, Notice, Verdict
@@ -11,6 +11,8 @@ from ._plain import Assurance, Notice, Verdict
 #: What an article is shown as.
 Rendering = Literal["html", "plain", "sms", "spoken"]
 UtcDatetime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+# The id alone of what the server gives as an object.
+_Id = Annotated[str, BeforeValidator(lambda given: given["id"] if isinstance(given, dict) else given)]
 
 
 class _Model(BaseModel):
@@ -202,6 +204,8 @@ class Performance(_Model):
     attempt: int = 1
     begun_at: UtcDatetime
     ended_at: UtcDatetime | None = None
+    #: The journey that it belongs to, by its id; None for none.
+    journey: _Id | None = None
     #: Whether the key had been used before, in whatever channel.
     repeated: bool = False
 
@@ -282,6 +286,10 @@ class Article(_Model):
     fragments: tuple[ArticleFragment, ...]
     #: When what is shown was published.
     updated_at: UtcDatetime
+    #: From when on nobody is shown it; None for no such moment.
+    expires_at: UtcDatetime | None = None
+    #: Seconds for which it was still shown when the server sent it; None where it does not end by itself.
+    max_age: float | None = None
     #: Of what is shown, by rendering; `article.shown` carries the one that was asked for.
     hashes: dict[Rendering, str]
     #: The same while the same is shown; opaque.
@@ -340,6 +348,8 @@ class SearchResults(_Model):
     total: int = 0
     #: The query with words that are there in place of those that are not; None where all are.
     meant: str | None = None
+    #: Seconds after which something of it may be shown no more, when the server sent it; None where nothing ends.
+    max_age: float | None = None
     #: True: the server did not answer, and this is what it found the last time.
     stale: bool = False
 

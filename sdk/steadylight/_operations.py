@@ -146,6 +146,9 @@ mutation PerformCapability($input: PerformCapabilityInput!) {
       attempt
       begunAt
       endedAt
+      journey {
+        id
+      }
     }
     repeated
     token

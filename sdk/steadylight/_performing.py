@@ -35,6 +35,7 @@ def performing(
     input: Mapping[str, Any],
     key: str,
     agent: str | None,
+    journey: str | None,
     within: float,
 ) -> Performing:
     """Performs it and waits for the outcome. First the contact's own actions are delivered, in half the time at most.
@@ -51,6 +52,7 @@ def performing(
         "identifiers": list(contact._identifiers),
         "contact": contact.key,
         **({"agent": agent} if agent is not None else {}),
+        **({"journey": str(journey)} if journey is not None else {}),
     }
     repeated: bool | None = None
     while True:

@@ -10,7 +10,7 @@ from . import _operations
 from ._answers import Answer
 from ._contact import Recording
 from ._errors import ProtocolError
-from ._known import Known
+from ._known import Known, Moment
 from ._models import SearchHit, SearchResults
 from ._options import Options
 from ._protocol import Request, Sleep, asking
@@ -35,7 +35,8 @@ def searching(
     stale_ok: bool,
 ) -> Searching:
     """What was found for who is in that contact. Raises the error tree, unless what is known may stand in."""
-    until = options.clock() + within
+    asked = Moment.of(options)
+    until = asked.clock + within
     who = (query, tuple(topics), first, locale, as_employee, contact._whose())
     given: dict[str, Any] = {"query": query, "first": first}
     given |= {"identifiers": list(contact._identifiers), "contact": contact.key}
@@ -52,9 +53,9 @@ def searching(
             token=contact._token,
         )
         found = _read(data)
-        known.put(who, found)
+        known.put(who, found, asked.later(found.max_age))
     except AWAY:
-        last = known.get(who)
+        last = known.standing_in(who, options)
         if not stale_ok or last is None:
             raise
         found = last.model_copy(update={"stale": True})

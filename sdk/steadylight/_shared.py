@@ -123,12 +123,19 @@ class Shared:
         return starting(self.recorder, self.options, contact, type, key, within)
 
     def perform(
-        self, contact: Recording, capability: str, input: Mapping[str, Any], key: str, agent: str | None, within: float
+        self,
+        contact: Recording,
+        capability: str,
+        input: Mapping[str, Any],
+        key: str,
+        agent: str | None,
+        journey: str | None,
+        within: float,
     ) -> "Performing":
         """Performs a capability."""
         with LOADING:
             from ._performing import performing
-        return performing(self.recorder, self.options, contact, capability, input, key, agent, within)
+        return performing(self.recorder, self.options, contact, capability, input, key, agent, journey, within)
 
     def capabilities(self, contact: Recording, within: float) -> "Listing":
         """What the channel may offer."""

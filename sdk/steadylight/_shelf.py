@@ -3,7 +3,7 @@
 import hashlib
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,14 +21,22 @@ class Shelf:
         self._articles: dict[str, dict[str, Any]] = {}
         self._versions: dict[str, int] = {}
 
-    def put(self, slug: str, title: str, customers: Mapping[str, str], employees: Mapping[str, str]) -> int:
+    def put(
+        self,
+        slug: str,
+        title: str,
+        customers: Mapping[str, str],
+        employees: Mapping[str, str],
+        expires_at: datetime | None = None,
+    ) -> int:
         """The number of the version that is shown from now on."""
         self._versions[slug] = self._versions.get(slug, 0) + 1
         parts = [
             *((id, body, False) for id, body in customers.items()),
             *((id, body, True) for id, body in employees.items()),
         ]
-        self._articles[slug] = {"title": title, "parts": parts, "at": rfc3339(self._now())}
+        at = rfc3339(self._now())
+        self._articles[slug] = {"title": title, "parts": parts, "at": at, "ends": expires_at}
         return self._versions[slug]
 
     def take(self, slug: str) -> None:
@@ -39,7 +47,7 @@ class Shelf:
         """The ArticleDocument; None for what the asker has already. Raises NotFound, Forbidden."""
         as_employee = _is_employee(given, may_be_employee)
         slug = str(given.get("slug"))
-        found = self._articles.get(slug)
+        found = self._shown().get(slug)
         parts = [(id, body) for id, body, inside in found["parts"] if as_employee or not inside] if found else []
         if found is None or not parts:
             raise NotFound("There is no such article.")
@@ -56,6 +64,8 @@ class Shelf:
             "locale": locale,
             "topics": [],
             "updated_at": found["at"],
+            **({"expires_at": rfc3339(found["ends"])} if found["ends"] is not None else {}),
+            **self._max_age([(found, parts)]),
             "fragments": fragments,
             "hashes": {name: _hashed([one[name] for one in fragments]) for name in _RENDERINGS},
             "etag": etag,
@@ -67,11 +77,25 @@ class Shelf:
         asked = re.findall(r"\w+", str(given.get("query")))
         hits = [
             self._hit(slug, found["title"], id, _rendered(body)["sms"], asked)
-            for slug, found in sorted(self._articles.items())
+            for slug, found in sorted(self._shown().items())
             for id, body, inside in found["parts"]
             if (as_employee or not inside) and _has_all(f"{found['title']} {body}", asked)
         ]
-        return {"hits": hits[: int(given.get("first") or 10)], "total": len(hits)}
+        theirs = (
+            (found, [inside for _, _, inside in found["parts"] if as_employee or not inside])
+            for found in self._shown().values()
+        )
+        return {"hits": hits[: int(given.get("first") or 10)], "total": len(hits), **self._max_age(theirs)}
+
+    def _shown(self) -> Mapping[str, dict[str, Any]]:
+        """What has not ended by itself."""
+        now = self._now()
+        return {slug: one for slug, one in self._articles.items() if one["ends"] is None or one["ends"] > now}
+
+    def _max_age(self, articles: Iterable[tuple[Mapping[str, Any], Collection[Any]]]) -> dict[str, float]:
+        """Until the first ends of those of which there are any parts for the asker."""
+        ends = [found["ends"] for found, parts in articles if parts and found["ends"] is not None]
+        return {"max_age": max((min(ends) - self._now()).total_seconds(), 0.0)} if ends else {}
 
     def _hit(self, slug: str, title: str, id: str, line: str, asked: list[str]) -> dict[str, Any]:
         words = "|".join(re.escape(html.escape(word)) for word in asked)

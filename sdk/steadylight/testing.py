@@ -91,7 +91,7 @@ class Server:
         self._memory = Memory(now)
         self._errands = Errands(self._memory, now)
         self._memory.journeys = self._errands.of
-        self._deeds = Deeds(self._memory, now)
+        self._deeds = Deeds(self._memory, now, self._errands.mine)
         self._shelf = Shelf(now)
         self._lock = threading.RLock()
         self._channels: dict[str, _Channel] = {}
@@ -136,11 +136,22 @@ class Server:
             return self._new_key(self._channels[channel])
 
     def publish(
-        self, slug: str, title: str, customers: Mapping[str, str], *, employees: Mapping[str, str] | None = None
+        self,
+        slug: str,
+        title: str,
+        customers: Mapping[str, str],
+        *,
+        employees: Mapping[str, str] | None = None,
+        expires_at: datetime | None = None,
     ) -> int:
-        """The version of an article that is shown from now on, of bodies by fragment; `employees` see both sorts."""
+        """The version of an article that is shown from now on, of bodies by fragment; `employees` see both sorts.
+
+        From `expires_at` on, an aware moment, nobody is shown it.
+        """
+        if expires_at is not None and expires_at.tzinfo is None:
+            raise ValueError("expires_at: a moment with its time zone")
         with self._lock:
-            return self._shelf.put(slug, title, customers, employees or {})
+            return self._shelf.put(slug, title, customers, employees or {}, expires_at)
 
     def expire(self, slug: str) -> None:
         """Nobody is shown that article any more."""

@@ -186,7 +186,7 @@ async def open_services(
         activity = Activity(timeline)
         errands = JourneyOperations(database, journeys, ingest)
         capabilities = CapabilityService(stores.performances, declared)
-        performing = CapabilityOperations(database, capabilities, identity, timeline, ingest)
+        performing = CapabilityOperations(database, capabilities, identity, timeline, journeys, ingest)
         progress = PerformanceProgress(capabilities)
         watch = Watch(stores.blueprints, identity.kinds, journeys.types, declared, gate.forget_channels)
         async with (

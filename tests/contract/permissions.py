@@ -443,6 +443,7 @@ Performance.channel                    U YFYYYN YN FFYY YY YY UUU
 Performance.attempt                    U YFYYYN YN FFYY YY YY UUU
 Performance.begunAt                    U YFYYYN YN FFYY YY YY UUU
 Performance.endedAt                    U YFYYYN YN FFYY YY YY UUU
+Performance.journey                    U YFYYYN YN FFYY YY YY UUU
 Performance.output                     U -F--YN YN FFYY YY YY UUU
 
 PerformanceFailure.code                U YFYYYN YN FFYY YY YY UUU
@@ -459,6 +460,7 @@ PerformCapabilityInput.identifiers     U YFFYYS YS FFFF FF FF UUU
 PerformCapabilityInput.contact         U YFFYYS YS FFFF FF FF UUU
 PerformCapabilityInput.within          U YFFYYS YS FFFF FF FF UUU
 PerformCapabilityInput.agent           U YFFYYS RR FFFF FF FF UUU
+PerformCapabilityInput.journey         U YFFYYN YN FFFF FF FF UUU
 
 PerformCapabilityPayload.performance   U YFFYYS YS FFFF FF FF UUU
 PerformCapabilityPayload.repeated      U YFFYYS YS FFFF FF FF UUU
@@ -510,6 +512,7 @@ Query.articles(after:)                 U YFYYYY YY YYYY YY YY UUU
 Query.articles(last:)                  U YFYYYY YY YYYY YY YY UUU
 Query.articles(before:)                U YFYYYY YY YYYY YY YY UUU
 Query.articles(for:)                   U YFYYYY YY FFYY YY YY UUU
+Query.articles(filter:)                U YFYYYY YY YYYY YY YY UUU
 Query.articleDocument                  U YFYYYY FF FFFF YY FY UUU
 Query.articleDocument(input:)          U YFYYYY FF FFFF YY FY UUU
 Query.search                           U YFYYYY YY FFYY YY YY UUU
@@ -585,6 +588,7 @@ Article.locale                         U YFYYYY YY YYYY YY YY UUU
 Article.topics                         U YFYYYY YY YYYY YY YY UUU
 Article.fragments                      U YFYYYY YY YYYY YY YY UUU
 Article.updatedAt                      U YFYYYY YY YYYY YY YY UUU
+Article.expiresAt                      U YFYYYY YY YYYY YY YY UUU
 ArticleFragment.id                     U YFYYYY YY YYYY YY YY UUU
 ArticleFragment.heading                U YFYYYY YY YYYY YY YY UUU
 ArticleFragment.locale                 U YFYYYY YY YYYY YY YY UUU
@@ -608,6 +612,10 @@ ViewpointInput.identifiers             U YFYYYY YY FFYY YY YY UUU
 ViewpointInput.contact                 U YFYYYY YY FFYY YY YY UUU
 ViewpointInput.locale                  U YFYYYY YY FFYY YY YY UUU
 ViewpointInput.asEmployee              U YFYYYY YY FFYY YY YY UUU
+ArticleFilter.capability               U YFYYYY YY YYYY YY YY UUU
+ArticleFilter.journey                  U YFYYYY YY YYYY YY YY UUU
+ArticleFilter.topic                    U YFYYYY YY YYYY YY YY UUU
+ArticleFilter.reviewBefore             U FFFFFF FF FFFF YY FY UUU
 ArticleInput.identifiers               U YFYYYY FF FFFF YY FY UUU
 ArticleInput.contact                   U YFYYYY FF FFFF YY FY UUU
 ArticleInput.locale                    U YFYYYY FF FFFF YY FY UUU
@@ -622,6 +630,7 @@ ArticleRecord.published                U FFFFFF FF FFFF YY FY UUU
 ArticleRecord.draft                    U FFFFFF FF FFFF YY FY UUU
 ArticleRecord.owner                    U FFFFFF FF FFFF YY FY UUU
 ArticleRecord.reviewOn                 U FFFFFF FF FFFF YY FY UUU
+ArticleRecord.expiresAt                U FFFFFF FF FFFF YY FY UUU
 ArticleRecord.capabilities             U FFFFFF FF FFFF YY FY UUU
 ArticleRecord.journeys                 U FFFFFF FF FFFF YY FY UUU
 ArticleRecord.versions                 U FFFFFF FF FFFF YY FY UUU

@@ -311,7 +311,7 @@ def test_what_the_server_answers_is_as_described(server: LiveServer) -> None:
 
 
 def test_an_article_document_is_as_described(shared_server: LiveServer) -> None:
-    text = "---\ntitle: T\ntopics: [a]\n---\n<!-- fragment\nid: b\nheading: H\n-->\n*B*\n"
+    text = "---\ntitle: T\nexpires: 2099-01-01\ntopics: [a]\n---\n<!-- fragment\nid: b\nheading: H\n-->\n*B*\n"
     given = {"slug": "described", "revision": 0, "reason": "x", "files": [{"name": "described.md", "text": text}]}
     publish = "mutation ($input: PublishArticleInput!) { publishArticle(input: $input) { article { id } } }"
     assert "errors" not in shared_server.graphql(publish, {"input": given}, shared_server.admin_key)

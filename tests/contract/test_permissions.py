@@ -83,7 +83,7 @@ DEEDS = {
 
 PUBLISHED = "---\ntitle: A guide\nowner: ann\nreview_on: 2027-01-31\ntopics: [moving]\n---\n"
 PUBLISHED += "<!-- fragment\nid: body\nheading: First\n-->\nSay when.\n"
-PUBLISHED = PUBLISHED.replace("topics", "capabilities: [order]\njourneys: [move]\ntopics")
+PUBLISHED = PUBLISHED.replace("topics", "expires: 2099-12-31\ncapabilities: [order]\njourneys: [move]\ntopics")
 DRAFTED = PUBLISHED.replace("when", "where and when")
 
 
@@ -167,6 +167,7 @@ class Person:
                 "input": {},
                 "key": "k-1",
                 "identifiers": [login(self.name)],
+                "journey": self.journey,
             }
             told = server.graphql(mutation, {"input": given}, key)["data"]["performCapability"]["performance"]
             if told["state"] == "DONE":
@@ -430,6 +431,10 @@ def documents(scene: Scene) -> Documents:
         "Query.articles(after:)": lambda: "art_a",
         "Query.articles(last:)": lambda: 3,
         "Query.articles(before:)": lambda: "art_z",
+        "ArticleFilter.capability": lambda: "order",
+        "ArticleFilter.journey": lambda: "move",
+        "ArticleFilter.topic": lambda: "moving",
+        "ArticleFilter.reviewBefore": lambda: "2027-02-01",
         "ViewpointInput.contact": lambda: f"visit-{FIRST}",
         "ViewpointInput.locale": lambda: "de",
         "ViewpointInput.asEmployee": lambda: False,
@@ -497,6 +502,7 @@ def documents(scene: Scene) -> Documents:
         "PerformCapabilityInput.identifiers": lambda: [login(FIRST)],
         "PerformCapabilityInput.contact": lambda: f"visit-{FIRST}",
         "PerformCapabilityInput.agent": lambda: "Ann",
+        "PerformCapabilityInput.journey": lambda: first.journey,
         "PerformCapabilityInput.within": lambda: 5.0,
         "ReportProgressInput.performance": lambda: next(first.ordered),
         "ReportProgressInput.done": lambda: 0.5,

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from steadylight import Forbidden, NotFound, Unreachable
-from steadylight.testing import Server
+from steadylight.testing import FAST, Server
 from tests.contract.conftest import House, Light, aside, done
 
 PUBLISH = "mutation ($input: PublishArticleInput!) { publishArticle(input: $input) { article { revision } } }"
@@ -17,17 +19,23 @@ NOTE = "Offer the bundle."
 
 
 def publish(
-    house: House, slug: str, customers: Mapping[str, str], employees: Mapping[str, str] | None = None, revision: int = 0
+    house: House,
+    slug: str,
+    customers: Mapping[str, str],
+    employees: Mapping[str, str] | None = None,
+    revision: int = 0,
+    expires: datetime | None = None,
 ) -> None:
     """An article, or its next version."""
     server = house._server
     if isinstance(server, Server):
-        server.publish(slug, "Roaming", customers, employees=employees)
+        server.publish(slug, "Roaming", customers, employees=employees, expires_at=expires)
         return
     parts = [f"<!-- fragment\nid: {id}\n-->\n{body}" for id, body in customers.items()]
     for id, body in (employees or {}).items():
         parts.append(f"<!-- fragment\nid: {id}\naudience: {{roles: [AGENT, ADMIN]}}\n-->\n{body}")
-    text = "\n".join(["---", "title: Roaming", "---", *parts])
+    ends = [f"expires: {expires.isoformat()}"] if expires is not None else []
+    text = "\n".join(["---", "title: Roaming", *ends, "---", *parts])
     told = {"slug": slug, "revision": revision, "reason": "new", "files": [{"name": f"{slug}.md", "text": text}]}
     answer = aside(lambda: server.graphql(PUBLISH, {"input": told}, server.admin_key))
     assert "errors" not in answer, answer
@@ -163,3 +171,56 @@ async def test_while_the_server_is_away_what_was_shown_may_stand_in_and_is_recor
 
     assert (stale.stale, stale.plain) == (True, COST)
     assert [one["version"] for one in await told(light, visit)] == [1, 1]
+
+
+async def test_how_long_an_article_is_still_shown_is_told_with_it(house: House, name: str) -> None:
+    tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    publish(house, name, {"cost": COST}, expires=tomorrow)
+
+    found = await article(contact(house.connect("web"), name), name)
+
+    assert found.expires_at == tomorrow
+    assert 86_000 < found.max_age <= 86_400
+
+
+async def test_what_has_ended_by_itself_is_not_there(house: House, name: str) -> None:
+    visit = contact(house.connect("web"), name)
+    publish(house, name, {"cost": COST})
+    await article(visit, name)
+    publish(house, name, {"cost": COST}, revision=1, expires=datetime.now(UTC))
+
+    for _ in range(2):
+        with pytest.raises(NotFound, match="There is no such article"):
+            await article(visit, name, stale_ok=True)
+
+
+@pytest.mark.parametrize("server_of_either_sort", ["memory"], indirect=True)
+@pytest.mark.parametrize("which", ["clock", "now"])
+async def test_what_stands_in_ends_when_the_article_does_by_whichever_clock(
+    house: House, name: str, which: str
+) -> None:
+    later = {"clock": 0.0, "now": 0.0}
+    options = replace(
+        FAST,
+        clock=lambda: FAST.clock() + later["clock"],
+        now=lambda: FAST.now() + timedelta(seconds=later["now"]),
+    )
+    publish(house, name, {"cost": COST}, expires=datetime.now(UTC) + timedelta(hours=1))
+    server = house._server
+    assert isinstance(server, Server)
+    visit = contact(house.connect("web", options=options), name)
+    await article(visit, name)
+    await article(visit, name)  # by its ETag: nothing new is told, and it ends when it did
+    found = await done(visit.search("pounds", within=5))
+    server.down()
+
+    later[which] = 3590.0
+    assert (await article(visit, name, stale_ok=True)).stale
+    assert (await done(visit.search("pounds", within=0.05, stale_ok=True))).hits == found.hits
+    later[which] = 3600.0
+    for asking in (
+        lambda: visit.article(name, within=0.05, stale_ok=True),
+        lambda: visit.search("pounds", within=0.05, stale_ok=True),
+    ):
+        with pytest.raises(Unreachable):
+            await done(asking())

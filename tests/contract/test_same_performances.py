@@ -268,3 +268,53 @@ async def test_what_was_recorded_before_is_delivered_first(house: House, name: s
     context = await done(web.context(within=5))
     assert [one.type for one in context.actions] == ["capability.performed", "plan.viewed"]
     assert light.stats().undelivered == 0
+
+
+async def test_what_is_done_for_a_journey_is_on_its_timeline(house: House, name: str) -> None:
+    web, ivr = contact(house.connect("web"), name, "w"), contact(house.connect("ivr", "AUTOMATED_AGENT"), name, "i")
+    move = await done(web.journey("move-house", key="flat-7", within=5))
+
+    first = await perform(web, journey=move.id)
+    again = await perform(ivr)
+
+    assert (first.journey, again.journey, again.id) == (move.id, move.id, first.id)
+    actions = (await done(web.context(within=5))).actions
+    assert {one.type for one in actions if one.journey == move.id} == {"journey.started", "capability.performed"}
+
+
+async def test_another_journey_under_the_same_key_is_a_conflict(house: House, name: str) -> None:
+    web = contact(house.connect("web"), name, "w")
+    move, other = [await done(web.journey("move-house", key=key, within=5)) for key in ("flat-7", "flat-8")]
+    await perform(web, journey=move.id)
+    await perform(web, key="k-2")
+
+    for key in ("k-1", "k-2"):
+        with pytest.raises(Conflict, match=f"{key!r} was used for this for another journey, or for none"):
+            await perform(web, key=key, journey=other.id)
+
+    assert (await perform(web, journey=move.id)).repeated
+
+
+async def test_a_gap_that_is_met_in_a_journey_is_on_its_timeline(house: House, name: str) -> None:
+    sms = contact(house.connect("sms", "AUTOMATED_AGENT"), name, "s")
+    move = await done(sms.journey("move-house", within=5))
+
+    with pytest.raises(Forbidden):
+        await perform(sms, journey=move.id)
+
+    actions = (await done(sms.context(within=5))).actions
+    assert [one.journey for one in actions if one.type == "capability.refused"] == [move.id]
+
+
+async def test_nothing_is_performed_for_a_journey_of_somebody_else(house: House, name: str) -> None:
+    light = house.connect("web")
+    web = contact(light, name, "w")
+    theirs = await done(contact(light, f"{name}-other", "w").journey("move-house", within=5))
+    before = len(CALLS)
+
+    for id in (theirs.id, f"jrn_{uuid4().hex}"):
+        with pytest.raises(NotFound, match="There is no such journey"):
+            await perform(web, journey=id)
+
+    assert len(CALLS) == before
+    assert await told(web) == []

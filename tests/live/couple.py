@@ -380,6 +380,7 @@ def pools(me: Person, other: Person) -> Pools:
         "Boolean": one_of(True, False),
         "String": one_of("nonsense", ""),
         "DateTime": one_of("2020-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z", now(), "never"),
+        "Date": one_of("2020-01-01", "2099-01-01", "someday"),
         "Counter": one_of(0, 9),
         "Float": one_of(0.1, -1.0),
         "JSON": one_of({"said": me.hidden}),

@@ -71,7 +71,7 @@ class Slices:
         self.timeline = TimelineService(
             self.stores.actions, self.stores.contacts, self.stores.types, self.stores.traits
         )
-        self.knowledge = KnowledgeService(self.stores.articles, self.stores.showings)
+        self.knowledge = KnowledgeService(self.stores.articles, self.stores.showings, clock=clock)
         self.editing = Editing(self.stores.articles, self.audit, clock=clock)
         self.search = SearchService(self.knowledge)
         self.journeys = JourneyService(
@@ -102,7 +102,7 @@ class Slices:
         self.errands = JourneyOperations(database, self.journeys, self.ingest)
         self.capabilities = CapabilityService(self.stores.performances, self.declared, clock=clock)
         self.performing = CapabilityOperations(
-            database, self.capabilities, self.identity, self.timeline, self.ingest, clock=clock
+            database, self.capabilities, self.identity, self.timeline, self.journeys, self.ingest, clock=clock
         )
         self.context = ContextService(
             database, self.identity, self.timeline, self.journeys, token_secret=SECRET, clock=clock

@@ -121,22 +121,31 @@ class AccessService:
             await self._store.remove_channel(name)
 
     async def add_key(
-        self, channel: str | None, *, scopes: frozenset[str] | None = None, by: Mapping[str, str]
+        self,
+        channel: str | None,
+        *,
+        scopes: frozenset[str] | None = None,
+        lasting: timedelta | None = None,
+        by: Mapping[str, str],
     ) -> tuple[Credential, str]:
         """A new credential and its key, which is shown this once. `channel` None makes an admin's.
+
+        It is good for as long as `lasting` says, or until somebody ends it.
 
         Raises NotFound when there is no such channel.
         """
         if channel is not None:
             await self.channel(channel)
         role, usual = (Role.CHANNEL, CHANNEL_SCOPES) if channel else (Role.ADMIN, ADMIN_SCOPES)
+        at = self._clock()
         return await self._add(
             Credential(
                 id=secrets.token_hex(6),
                 role=role,
                 channel=channel,
                 scopes=usual if scopes is None else scopes,
-                created_at=self._clock(),
+                created_at=at,
+                expires_at=at + lasting if lasting is not None else None,
             ),
             by=by,
         )

@@ -7,17 +7,18 @@ from uuid import UUID
 
 import strawberry
 
-from steadylight_server.api import admission, nodes
+from steadylight_server.api import admission, journeys, nodes
 from steadylight_server.api.actions import IdentifierInput
 from steadylight_server.api.enums import Assurance, PerformanceState, WithheldWhy
 from steadylight_server.api.info import Info, viewer
-from steadylight_server.api.journeys import sure
+from steadylight_server.api.journeys import Journey, sure
 from steadylight_server.api.scalars import Json
 from steadylight_server.capabilities.attempts import NOTHING_DONE
 from steadylight_server.capabilities.models import Failure, Forgotten, Offered, Progress
 from steadylight_server.capabilities.models import Performance as Deed
 from steadylight_server.core.errors import Invalid, NotFound, Unavailable
 from steadylight_server.core.ids import uuid7
+from steadylight_server.journeys.names import read
 from steadylight_server.operations.capabilities import MOST_WAIT
 from steadylight_server.operations.models import Asker
 
@@ -134,6 +135,11 @@ class Performance(nodes.Node):
         told = self.deed.progress
         return PerformanceProgress(done=told.done, message=self._told(told.message), at=told.at) if told else None
 
+    @strawberry.field(description="The journey that it belongs to; null for none.")
+    async def journey(self, info: Info) -> Journey | None:
+        id = read(self.deed.journey or "")
+        return await journeys.found(info, id) if id is not None else None
+
     @strawberry.field(description="The channel that began it.")
     def channel(self) -> str:
         return self.deed.channel
@@ -181,6 +187,9 @@ class PerformCapabilityInput:
     contact: str | None = strawberry.field(default=None, description="The channel's key for the visit, call or chat.")
     agent: str | None = strawberry.field(
         default=None, description="Which employee does it, where it is not the customer."
+    )
+    journey: strawberry.ID | None = strawberry.field(
+        default=None, description="The customer's journey that it belongs to, by its global id."
     )
     within: float | None = strawberry.field(
         default=None,
@@ -255,15 +264,17 @@ class CapabilityMutations:
 
     @strawberry.mutation(
         description="Performs a capability, once for each key of the customer. CONFLICT where the key was used with "
-        "another input; FORBIDDEN with `why` where it is not offered; UNAVAILABLE where nothing was done."
+        "another input, or for another journey; FORBIDDEN with `why` where it is not offered; UNAVAILABLE where "
+        "nothing was done."
     )
     async def perform_capability(
         self, info: Info, input: Annotated[PerformCapabilityInput, strawberry.argument(description="What, for whom.")]
     ) -> PerformCapabilityPayload:
         # Its own key tells a repetition; an operation of its own it has none.
         asker = Asker(uuid7(), _identifiers(input.identifiers), input.contact, input.agent)
+        journey = nodes.read(input.journey, nodes.JOURNEY)[1] if input.journey is not None else None
         done = await info.context.services.performing.perform(
-            viewer(info), asker, input.capability, input.input, input.key, within=input.within
+            viewer(info), asker, input.capability, input.input, input.key, journey=journey, within=input.within
         )
         shown = performance(done.result.performance, is_told=True)
         return PerformCapabilityPayload(performance=shown, repeated=done.result.is_repeated, token=done.token)

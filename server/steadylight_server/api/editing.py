@@ -71,6 +71,7 @@ class ArticleDifference:
 class ArticleRecord:
     standing: strawberry.Private[Standing]
     latest: strawberry.Private[Written]
+    state: ArticleState = strawberry.field(description="Where it stands.")
 
     @strawberry.field(description="The global id, which is the article's.")
     def id(self) -> strawberry.ID:
@@ -80,17 +81,14 @@ class ArticleRecord:
     def slug(self) -> str:
         return self.standing.slug
 
-    @strawberry.field(description="Where it stands.")
-    def state(self) -> ArticleState:
-        return self.standing.state
-
     @strawberry.field(description="Counts its changes; a change names the one that was read.")
     def revision(self) -> int:
         return self.standing.revision
 
     @strawberry.field(description="What is shown; null where nothing is.")
     def published(self) -> ArticleVersion | None:
-        return ArticleVersion(version=self.standing.published) if self.standing.published is not None else None
+        published = self.standing.published if self.state is not ArticleState.EXPIRED else None
+        return ArticleVersion(version=published) if published is not None else None
 
     @strawberry.field(description="What was written and is not published yet.")
     def draft(self) -> ArticleVersion | None:
@@ -103,6 +101,10 @@ class ArticleRecord:
     @strawberry.field(description="The day on which somebody should look at it again, such as 2027-01-31.")
     def review_on(self) -> date | None:
         return self._content.review_on
+
+    @strawberry.field(description="From when on nobody is shown it; null for no such moment.")
+    def expires_at(self) -> datetime | None:
+        return self._content.expires_at
 
     @strawberry.field(description="The capabilities that it helps with.")
     def capabilities(self) -> list[str]:
@@ -278,7 +280,8 @@ class EditingMutations:
 
 
 async def _record(info: Info, standing: Standing) -> ArticleRecord:
-    return ArticleRecord(standing=standing, latest=await info.context.services.editing.latest(standing))
+    editing = info.context.services.editing
+    return ArticleRecord(standing=standing, latest=await editing.latest(standing), state=editing.state(standing))
 
 
 def _content(slug: str, files: Sequence[ArticleFileInput]) -> Content:

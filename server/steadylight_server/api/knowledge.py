@@ -1,19 +1,22 @@
 """Articles in the graph, as they are shown: what is for the viewer, and nothing else."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Any
 
 import strawberry
 
+from steadylight_server.access.models import Scope
 from steadylight_server.api import admission, nodes
 from steadylight_server.api.actions import IdentifierInput
 from steadylight_server.api.info import Info, viewer
 from steadylight_server.api.pages import After, Before, Connection, First, Last, connection
 from steadylight_server.api.scalars import ArticleDocument, written
-from steadylight_server.core.errors import Invalid, NotFound
+from steadylight_server.core.errors import Forbidden, Invalid, NotFound
 from steadylight_server.core.paging import Page, Window
 from steadylight_server.identity.models import Identifier as Asserted
 from steadylight_server.knowledge.audience import Viewpoint
+from steadylight_server.knowledge.models import ArticleFilter as Wanted
 from steadylight_server.knowledge.models import Fragment, Shown, locale
 from steadylight_server.knowledge.render import REVISION, Rendered, hashed, rendered
 
@@ -24,7 +27,6 @@ _LOCALE = "In which language, such as de-CH; then de, then the article's own. Le
 @strawberry.type(description="A part of an article, as each kind of channel shows it.")
 class ArticleFragment:
     fragment: strawberry.Private[Fragment]
-    shown: strawberry.Private[Rendered]
 
     @strawberry.field(description="Within the article.")
     def id(self) -> str:
@@ -54,6 +56,11 @@ class ArticleFragment:
     def spoken(self) -> str:
         return self.shown.spoken
 
+    @cached_property
+    def shown(self) -> Rendered:
+        """In every rendering; for who asks for none, nothing is rendered."""
+        return rendered(self.fragment)
+
 
 @strawberry.type(description="What of an article is for the viewer.")
 class Article(nodes.Node):
@@ -81,11 +88,15 @@ class Article(nodes.Node):
 
     @strawberry.field(description="Its fragments that are for the viewer, in the order of reading.")
     def fragments(self) -> list[ArticleFragment]:
-        return [ArticleFragment(fragment=one, shown=rendered(one)) for one in self.shown.fragments]
+        return [ArticleFragment(fragment=one) for one in self.shown.fragments]
 
     @strawberry.field(description="When what is shown was published.")
     def updated_at(self) -> datetime:
         return self.shown.updated_at
+
+    @strawberry.field(description="From when on nobody is shown it; null for no such moment.")
+    def expires_at(self) -> datetime | None:
+        return self.shown.content.expires_at
 
 
 @strawberry.input(one_of=True, description="How to find an article: exactly one of these.")
@@ -107,6 +118,16 @@ class ViewpointInput:
         default=None,
         description="Whether it is for an employee. Left out: employees are; a channel's key asks for its customer. "
         "Only an ASSISTED channel may say true, and not beside a customer's token.",
+    )
+
+
+@strawberry.input(description="Which articles. What is left out, or null, is open; the rest must all hold.")
+class ArticleFilter:
+    capability: str | None = strawberry.field(default=None, description="Helping with this capability, by name.")
+    journey: str | None = strawberry.field(default=None, description="Helping with this type of journey, by name.")
+    topic: str | None = strawberry.field(default=None, description="About this.")
+    review_before: date | None = strawberry.field(
+        default=None, description="To be looked at again before this day. For who writes articles."
     )
 
 
@@ -187,12 +208,14 @@ class KnowledgeQueries:
         self,
         info: Info,
         for_: For = None,
+        filter: Annotated[ArticleFilter | None, strawberry.argument(description="Which ones; all if left out.")] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Connection[Article]:
         limit = Window.of(first, None, last, None).limit
+        which = _wanted(info, filter)
         eyes, wanted = await viewpoint(info, for_)
         found = await info.context.services.knowledge.listed(
             eyes,
@@ -201,6 +224,7 @@ class KnowledgeQueries:
             before=_read(before),
             backwards=last is not None,
             limit=limit + 1,
+            filter=which,
         )
         sides = {"is_after": after is not None, "is_before": before is not None}
         page = Page.cut(found, limit, backwards=last is not None, **sides)
@@ -211,13 +235,17 @@ class KnowledgeQueries:
         self, info: Info, input: Annotated[ArticleInput, strawberry.argument(description="Which, for whose eyes.")]
     ) -> ArticleDocument | None:
         eyes, wanted = await viewpoint(info, input)
-        shown = await info.context.services.knowledge.shown_to(input.slug, eyes, wanted)
+        knowledge = info.context.services.knowledge
+        shown = await knowledge.shown_to(input.slug, eyes, wanted)
         etag = _etag(shown)
-        return None if input.if_none_match == etag else ArticleDocument(document(shown, etag))
+        if input.if_none_match == etag:
+            return None
+        return ArticleDocument(document(shown, etag, knowledge.lasts(shown)))
 
 
-def document(shown: Shown, etag: str) -> dict[str, Any]:
+def document(shown: Shown, etag: str, lasts: timedelta | None) -> dict[str, Any]:
     """As article.schema.json says."""
+    ends = shown.content.expires_at
     parts = [(one, rendered(one)) for one in shown.fragments]
     return {
         "id": id(shown.slug),
@@ -227,10 +255,17 @@ def document(shown: Shown, etag: str) -> dict[str, Any]:
         "locale": shown.locale,
         "topics": list(shown.content.topics),
         "updated_at": written(shown.updated_at),
+        **({"expires_at": written(ends)} if ends is not None else {}),
+        **max_age(lasts),
         "fragments": [_fragment(one, made) for one, made in parts],
         "hashes": {name: hashed(getattr(made, name) for _, made in parts) for name in _RENDERINGS},
         "etag": etag,
     }
+
+
+def max_age(lasts: timedelta | None) -> dict[str, float]:
+    """How long an answer may be kept, in seconds; nothing for as long as anybody likes."""
+    return {"max_age": lasts.total_seconds()} if lasts is not None else {}
 
 
 def _fragment(one: Fragment, made: Rendered) -> dict[str, Any]:
@@ -246,6 +281,14 @@ def _etag(shown: Shown) -> str:
     """The same while the same is shown: a version never changes, so what of it is shown says all. Renders nothing."""
     places = [f"{one.id}/{one.locale}" for one in shown.fragments]
     return hashed([f"{REVISION}", f"{shown.slug}@{shown.version}", shown.title, shown.locale, *places])
+
+
+def _wanted(info: Info, given: ArticleFilter | None) -> Wanted:
+    """Raises Forbidden for who asks what is said among those who write."""
+    given = given or ArticleFilter()
+    if given.review_before is not None and not viewer(info).may(Scope.KNOWLEDGE_WRITE):
+        raise Forbidden(f"reviewBefore: this credential lacks the scope {Scope.KNOWLEDGE_WRITE}.")
+    return Wanted(given.capability, given.journey, given.topic, given.review_before)
 
 
 def _read(cursor: str | None) -> str | None:

@@ -21,22 +21,34 @@ from steadylight_server.core.errors import TooComplex
 
 # GraphiQL asks 15 deep (a type of a type …); the types of a schema are few, so this costs little.
 INTROSPECTION_DEPTH = 20
+# What takes milliseconds each, one after the other: a search, and articles or a page of them as they are rendered.
+_SEARCHING = frozenset({"search", "suggest", "searchDocument", "articleDocument", "fragments"})
 # Selections inside one another by any means, fragments too; keeps this walk and the validator's off Python's stack end.
 NESTING = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most a document may have: nested fields, aliases (each as often as its fragment is spread), and tokens."""
+    """The most a document may have: nested fields, aliases and searches (each as often as its fragment is spread), and
+    tokens.
+
+    Searches are also suggestions, and what renders articles: each counts where it is written.
+    """
 
     depth: int = 12
     aliases: int = 60
+    searches: int = 10
     tokens: int = 4_000
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         """The limits that the operator chose."""
-        return cls(depth=settings.max_depth, aliases=settings.max_aliases, tokens=settings.max_tokens)
+        return cls(
+            depth=settings.max_depth,
+            aliases=settings.max_aliases,
+            searches=settings.max_searches,
+            tokens=settings.max_tokens,
+        )
 
 
 def parsed(text: str, limits: Limits) -> DocumentNode:
@@ -51,7 +63,7 @@ def parsed(text: str, limits: Limits) -> DocumentNode:
 
 
 def check(document: DocumentNode, limits: Limits) -> None:
-    """Raises TooComplex if an operation of the document is deeper or has more aliases than allowed."""
+    """Raises TooComplex if an operation of the document is deeper, or has more aliases or searches, than allowed."""
     measure = _Measure(document)
     for operation in document.definitions:
         if not isinstance(operation, OperationDefinitionNode):
@@ -63,6 +75,11 @@ def check(document: DocumentNode, limits: Limits) -> None:
             raise TooComplex(f"Introspection may be at most {INTROSPECTION_DEPTH} fields deep.")
         if size.aliases > limits.aliases:
             raise TooComplex(f"The document has {size.aliases} aliases; at most {limits.aliases} are allowed.")
+        if size.searches > limits.searches:
+            raise TooComplex(
+                f"The document asks for {size.searches} searches, suggestions and renderings of articles; at most"
+                f" {limits.searches} are allowed."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +87,14 @@ class _Size:
     depth: int = 0
     introspection_depth: int = 0
     aliases: int = 0
+    searches: int = 0
 
     def beside(self, other: "_Size") -> "_Size":
         return _Size(
             max(self.depth, other.depth),
             max(self.introspection_depth, other.introspection_depth),
             self.aliases + other.aliases,
+            self.searches + other.searches,
         )
 
 
@@ -107,7 +126,8 @@ class _Measure:
         aliases = inside.aliases + (selection.alias is not None)
         if selection.name.value in ("__schema", "__type"):
             return _Size(depth=1, introspection_depth=inside.depth + 1, aliases=aliases)
-        return replace(inside, depth=inside.depth + 1, aliases=aliases)
+        searches = inside.searches + (selection.name.value in _SEARCHING)
+        return replace(inside, depth=inside.depth + 1, aliases=aliases, searches=searches)
 
     def _fragment(self, name: str, level: int) -> _Size:
         if name not in self._measured:

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 import strawberry
 
 from steadylight_server.api.info import Info
-from steadylight_server.api.knowledge import Article, ArticleFragment, ViewpointInput, article, viewpoint
+from steadylight_server.api.knowledge import Article, ArticleFragment, ViewpointInput, article, max_age, viewpoint
 from steadylight_server.api.scalars import SearchDocument
 from steadylight_server.core.errors import Invalid
 from steadylight_server.knowledge.audience import Viewpoint
 from steadylight_server.knowledge.models import MOST_NAME, MOST_NAMES, locale
 from steadylight_server.knowledge.query import MOST_QUERY, MOST_RANKED, MOST_SUGGESTIONS, Count
-from steadylight_server.knowledge.render import rendered
 from steadylight_server.knowledge.search import MOST_HITS, Answer, Hit
 
 
@@ -27,7 +26,7 @@ class SearchHit:
 
     @strawberry.field(description="What of it.")
     def fragment(self) -> ArticleFragment:
-        return ArticleFragment(fragment=self.hit.fragment, shown=rendered(self.hit.fragment))
+        return ArticleFragment(fragment=self.hit.fragment)
 
     @strawberry.field(description="The piece of it that shows why, escaped, with `<mark>` around what was looked for.")
     def snippet_html(self) -> str:
@@ -146,6 +145,7 @@ def document(answer: Answer) -> dict[str, Any]:
         "hits": [_hit(one) for one in answer.hits],
         "total": answer.total,
         **({"meant": answer.meant} if answer.meant is not None else {}),
+        **max_age(answer.lasts),
     }
 
 

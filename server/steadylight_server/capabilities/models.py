@@ -255,7 +255,7 @@ class Performance:
     """One deed: one key of one customer and one capability, whatever channel asks.
 
     `channel` is the one that began it, `attempt` counts how often it was tried. `failure` says why it FAILED or is
-    UNKNOWN.
+    UNKNOWN. `journey` is the one that it belongs to, as actions name it.
     """
 
     id: UUID
@@ -274,6 +274,7 @@ class Performance:
     progress: Progress | None = None
     ended_at: datetime | None = None
     label: str = ""
+    journey: str | None = None
 
     @property
     def name(self) -> str:

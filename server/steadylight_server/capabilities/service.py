@@ -95,15 +95,21 @@ class CapabilityService:
             raise NotFound(_NOTHING)
         return found
 
-    async def same(self, profile_ids: Collection[UUID], capability: str, key: str, input: str) -> Performance | None:
-        """What became of that key of these profiles, None where it is free. Raises Conflict for another input."""
+    async def same(
+        self, profile_ids: Collection[UUID], capability: str, key: str, input: str, journey: str | None = None
+    ) -> Performance | None:
+        """What became of that key of these profiles, None where it is free. Raises Conflict for another input, and for
+        another journey; who names none is told of it all the same.
+        """
         found = await self._store.same(profile_ids, capability, key)
         # Two where customers were merged who had both used it.
-        for one in found:
-            if one.digest == digest(input):
+        alike = [one for one in found if one.digest == digest(input)]
+        for one in alike:
+            if journey in (None, one.journey):
                 return one
         if found:
-            raise Conflict(f"The key {key!r} was used for this with another input. Use another key for another deed.")
+            other = "for another journey, or for none" if alike else "with another input"
+            raise Conflict(f"The key {key!r} was used for this {other}. Use another key for another deed.")
         return None
 
     async def begin(
@@ -117,6 +123,7 @@ class CapabilityService:
         assurance: Assurance,
         asked: Mapping[str, Any],
         at: datetime,
+        journey: str | None = None,
     ) -> Performance | None:
         """A new one, leased to the caller, who runs it; None where somebody else just made it."""
         new = Performance(
@@ -130,6 +137,7 @@ class CapabilityService:
             assurance=assurance,
             begun_at=at,
             label=capability.label,
+            journey=journey,
         )
         is_safe = self.declared.implementation(capability).honours_keys
         place = capability.implementation.place

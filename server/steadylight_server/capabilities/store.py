@@ -1,7 +1,8 @@
 """Performances in MongoDB. A ledger: that something was done, and what came of it, is known from nowhere else.
 
 performances   _id: made of profile, capability and key · profile_id: whose key it is, the shard key · capability: its
-               name · label · key · digest: of the input, which tells whether a repetition asks for the same · input?:
+               name · label · key · digest: of the input, which tells whether a repetition asks for the same ·
+               journey?: which it belongs to, as actions name it · input?:
                as JSON, while it may be tried again · state · channel, assurance: of who began it · begun_at · attempt:
                counts how often it was tried · lease?: until when whoever tries it has it for themselves, by the
                database's own clock · is_safe: whether it may be tried again where nobody knows what came of it ·
@@ -107,6 +108,7 @@ class PerformanceStore(Store):
             "is_safe": is_safe,
             "place": place,
             "asked": asked,
+            **({"journey": new.journey} if new.journey is not None else {}),
         }
         literal = {name: {"$literal": value} for name, value in given.items()}
         # An insert cannot ask the database what time it is; an update that finds nothing can.
@@ -255,4 +257,5 @@ def performance(found: Mapping[str, Any]) -> Performance:
         progress=Progress(progress.get("done"), progress["message"], progress.get("at")) if progress else None,
         ended_at=found.get("ended_at"),
         label=found["label"],
+        journey=found.get("journey"),
     )

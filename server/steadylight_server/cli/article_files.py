@@ -1,7 +1,7 @@
 """`steadylight articles import` and `export`: articles as files."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # More would scroll the first ones away.
 _MOST_SHOWN = 20
 _NEW, _CHANGED, _UNCHANGED = "new", "changed", "unchanged"
+_EXPIRED = "expired"  # by somebody, and left so
 _SIGNS = {_NEW: ("+", "green"), _CHANGED: ("~", "yellow")}
 
 Yes = Annotated[
@@ -34,7 +35,7 @@ def add_to(group: typer.Typer) -> None:
         "pages.jsonl --map pages.map.yaml",
         help="Publish a folder of Markdown with front matter, or JSON lines by a map. All of it is checked before "
         "anything is written, and every fault is told with file and line. Imported again, nothing changes. Articles "
-        "that are not in the folder stay as they are.",
+        "that are not in the folder stay as they are, and so do those that somebody expired, which are told.",
     )(_import)
     group.command(
         "export",
@@ -78,6 +79,9 @@ def _import(
         typer.Option(help="Of JSON lines: which field is what.", exists=True, dir_okay=False, show_default=False),
     ] = None,
     draft: Annotated[bool, typer.Option("--draft", help="Save drafts, and publish nothing.")] = False,
+    bring_back: Annotated[
+        bool, typer.Option("--bring-back", help="Publish also what somebody expired meanwhile.")
+    ] = False,
     reason: Annotated[
         str | None, typer.Option(help="Why, for the history.", show_default="imported from the path")
     ] = None,
@@ -91,24 +95,28 @@ def _import(
 
     async def done(editing: "Editing") -> dict[str, Any]:
         plan = [(slug, content, await editing.standing(slug)) for slug, content in sorted(articles.items())]
-        how = {slug: _how(content, there, draft=draft) for slug, content, there in plan}
+        how = {slug: _how(content, there, draft=draft, bring_back=bring_back) for slug, content, there in plan}
+        kept = {
+            slug: history for slug, history in histories.items() if bring_back or await _may(editing, slug, history)
+        }
+        left = sorted({*(slug for slug, one in how.items() if one == _EXPIRED), *(histories.keys() - kept.keys())})
         if not json:
-            _preview(how)
+            _preview(how, left)
         asks = not (yes or dry_run or json) and sys.stdin.isatty() and sys.stdout.isatty()
         if dry_run or (asks and not typer.confirm("Import this?")):
-            return _told(how, histories, None)
+            return _told(how, kept, None, left)
         put = editing.save if draft else editing.publish
         versions = 0
-        with progress(len(plan) + len(histories), quiet=json) as at:
+        with progress(len(plan) + len(kept), quiet=json) as at:
             for place, (slug, content, there) in enumerate(plan, 1):
-                if how[slug] != _UNCHANGED:
+                if how[slug] in _SIGNS:
                     revision = there[0].revision if there is not None else 0
                     await put(slug, content, revision=revision, reason=why, by=operator())
                 at(place, slug)
-            for place, (slug, history) in enumerate(sorted(histories.items()), len(plan) + 1):
+            for place, (slug, history) in enumerate(sorted(kept.items()), len(plan) + 1):
                 versions += (await editing.record(slug, history, by=operator()))[1]
                 at(place, slug)
-        return _told(how, histories, versions)
+        return _told(how, kept, versions, left)
 
     try:
         told = run(data, done)
@@ -119,7 +127,7 @@ def _import(
         return
     said = f"{told[_NEW]:,} new, {told[_CHANGED]:,} changed, {told[_UNCHANGED]:,} unchanged"
     if histories:
-        said = f"{told['versions'] or 0:,} new versions of {len(histories):,} articles"
+        said = f"{told['versions'] or 0:,} new versions of {told['histories']:,} articles"
     typer.echo(f"{said}." if told["imported"] else f"{said}. Nothing was imported.")
 
 
@@ -153,25 +161,45 @@ def _map(file: Path) -> Any:
         raise Failure(f"{file} is no map.\n{error.message}") from None
 
 
-def _how(content: "Content", there: Any, *, draft: bool) -> str:
+async def _may(editing: "Editing", slug: str, history: "list[Version]") -> bool:
+    """Whether a history would not bring back what somebody expired: there is nothing new in it, or nobody did."""
+    from steadylight_server.knowledge.models import State
+
+    there = await editing.standing(slug)
+    if there is None or there[0].state is not State.EXPIRED:
+        return True
+    known = {(one.at, one.reason) for one in await editing.versions(slug)}
+    return all((one.at, one.reason) in known for one in history)
+
+
+def _how(content: "Content", there: Any, *, draft: bool, bring_back: bool) -> str:
     from steadylight_server.knowledge.editing import says
     from steadylight_server.knowledge.models import State
 
     if there is None:
         return _NEW
     article, latest = there
+    if article.state is State.EXPIRED and not draft and not bring_back:
+        return _EXPIRED
     return _UNCHANGED if says(article, latest, content, State.DRAFT if draft else State.PUBLISHED) else _CHANGED
 
 
-def _preview(how: Mapping[str, str]) -> None:
-    changes = [(slug, one) for slug, one in how.items() if one != _UNCHANGED]
+def _preview(how: Mapping[str, str], left: Sequence[str]) -> None:
+    changes = [(slug, one) for slug, one in how.items() if one in _SIGNS]
     for slug, one in changes[:_MOST_SHOWN]:
         sign, colour = _SIGNS[one]
         typer.secho(f"{sign} {slug}", fg=colour)
     if len(changes) > _MOST_SHOWN:
         typer.echo(f"... and {len(changes) - _MOST_SHOWN:,} more.")
+    for slug in left[:_MOST_SHOWN]:
+        typer.echo(f"{slug} was expired by somebody: it stays so. --bring-back publishes it.", err=True)
+    if len(left) > _MOST_SHOWN:
+        typer.echo(f"... and {len(left) - _MOST_SHOWN:,} more that were expired.", err=True)
 
 
-def _told(how: Mapping[str, str], histories: Mapping[str, Any], versions: int | None) -> dict[str, Any]:
+def _told(
+    how: Mapping[str, str], histories: Mapping[str, Any], versions: int | None, left: Sequence[str]
+) -> dict[str, Any]:
     counts = {name: sum(one == name for one in how.values()) for name in (_NEW, _CHANGED, _UNCHANGED)}
-    return {**counts, "histories": len(histories), "versions": versions, "imported": versions is not None}
+    told = {"histories": len(histories), "versions": versions, "imported": versions is not None}
+    return {**counts, _EXPIRED: list(left), **told}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -12,8 +13,6 @@ from steadylight_server.cli.options import AsJson, Data, operator, settings
 from steadylight_server.cli.output import as_json, as_table
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from steadylight_server.api.info import Services
     from steadylight_server.knowledge.editing import Editing
     from steadylight_server.knowledge.models import Article, Version
@@ -51,17 +50,47 @@ async def each(editing: "Editing") -> "AsyncIterator[Article]":
 )
 def _list(data: Data = None, json: AsJson = False) -> None:
     async def found(editing: "Editing") -> list[dict[str, Any]]:
-        return [_told(article, await editing.latest(article)) async for article in each(editing)]
+        return [_told(editing, article, await editing.latest(article)) async for article in each(editing)]
 
     articles = run(data, found)
     if json:
         as_json(articles)
     elif articles:
-        heads = ["article", "title", "state", "version", "draft", "updated at", "owner", "review on"]
-        names = ["article", "title", "state", "version", "draft", "updated_at", "owner", "review_on"]
-        as_table(heads, [[one[name] for name in names] for one in articles])
+        names = ["article", "title", "state", "version", "draft", "updated_at", "owner", "review_on", "expires_at"]
+        as_table([name.replace("_", " ") for name in names], [[one[name] for name in names] for one in articles])
     else:
         typer.echo("There is no article yet. Bring some in: steadylight articles import FOLDER")
+
+
+@group.command(
+    "due",
+    epilog="Example: steadylight articles due --by 2027-01-31",
+    help="Show what is due for review, with whoever answers for it: what has waited longest comes first. What has "
+    "expired is left out.",
+)
+def _due(
+    by: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Due on that day or before.", show_default="today"),
+    ] = None,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    last = (by or datetime.now(UTC)).date().isoformat()
+
+    async def found(editing: "Editing") -> list[dict[str, Any]]:
+        told = [_told(editing, article, await editing.latest(article)) async for article in each(editing)]
+        due = [one for one in told if one["review_on"] and one["review_on"] <= last and one["state"] != "EXPIRED"]
+        return sorted(due, key=lambda one: (one["review_on"], one["article"]))
+
+    articles = run(data, found)
+    names = ["review_on", "article", "title", "owner", "state", "updated_at"]
+    if json:
+        as_json(articles)
+    elif articles:
+        as_table([name.replace("_", " ") for name in names], [[one[name] for name in names] for one in articles])
+    else:
+        typer.echo(f"Nothing is due for review by {last}.")
 
 
 @group.command(
@@ -211,17 +240,18 @@ async def _affected_by(there: "Services", article: str, version: int) -> "AsyncI
         window = Window(MAX_PAGE, after=page.items[-1].position)
 
 
-def _told(article: "Article", latest: "Version") -> dict[str, Any]:
+def _told(editing: "Editing", article: "Article", latest: "Version") -> dict[str, Any]:
     content = (article.published or latest).content
     return {
         "article": article.slug,
         "title": content.title,
-        "state": article.state.value,
+        "state": editing.state(article).value,
         "version": article.published.number if article.published is not None else None,
         "draft": article.draft,
         "updated_at": _at(article.updated_at),
         "owner": content.owner,
         "review_on": content.review_on and content.review_on.isoformat(),
+        "expires_at": content.expires_at and _at(content.expires_at),
     }
 
 
@@ -236,7 +266,7 @@ def _version(one: "Version") -> dict[str, Any]:
     }
 
 
-def _at(moment: "datetime") -> str:
+def _at(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

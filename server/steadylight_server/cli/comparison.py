@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
@@ -31,6 +32,8 @@ _UNFINISHED = ("RUNNING", "ACCEPTED")
 _RESULTS = ("DONE", "FAILED")
 # Seconds between two looks at what goes on by itself; and for the request itself, beside what is waited for.
 _PAUSE, _MARGIN = 0.5, 10.0
+# Seconds that its keys are good for, beside what is waited for.
+_SPARE = 60.0
 # Characters of a value in the table; all of it is in the JSON.
 _MOST_SHOWN = 60
 
@@ -97,7 +100,9 @@ def check(
         _confirm(found, channels, yes=yes, json=json)
         if url is None:
             url = stack.enter_context(local_server(chosen)).url
-        keys = stack.enter_context(_keys(chosen, channels, found))
+        # Each channel may be waited for twice that long: a request may begin just before the time is up.
+        lasting = timedelta(seconds=len(channels) * (2 * patience + _MARGIN) + _SPARE)
+        keys = stack.enter_context(_keys(chosen, channels, found, lasting))
         level = (assurance(sure) if sure else found.assurance).name
         asked = {
             "capability": capability,
@@ -166,8 +171,13 @@ def _confirm(capability: "Capability", channels: Sequence[str], *, yes: bool, js
 
 
 @contextmanager
-def _keys(chosen: Settings, channels: Sequence[str], capability: "Capability") -> Iterator[Mapping[str, str]]:
-    """A key of each channel, with the scopes that the capability takes, until this is left."""
+def _keys(
+    chosen: Settings, channels: Sequence[str], capability: "Capability", lasting: timedelta
+) -> Iterator[Mapping[str, str]]:
+    """A key of each channel, with the scopes that the capability takes, until this is left.
+
+    They end by themselves when `lasting` is over: who is killed ends nothing.
+    """
     from steadylight_server.access.models import CHANNEL_SCOPES
 
     made: dict[str, tuple[str, str]] = {}
@@ -176,7 +186,7 @@ def _keys(chosen: Settings, channels: Sequence[str], capability: "Capability") -
         async with access(chosen) as service:
             scopes = CHANNEL_SCOPES | capability.scopes
             for name in channels:
-                credential, key = await service.add_key(name, scopes=scopes, by=operator())
+                credential, key = await service.add_key(name, scopes=scopes, lasting=lasting, by=operator())
                 made[name] = credential.id, key
 
     async def end() -> None:

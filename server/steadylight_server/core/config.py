@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body, after gzip is undone.")
     max_depth: int = Field(12, gt=0, description="Deepest nesting of fields in a document.")
     max_aliases: int = Field(60, gt=0, description="Most aliases in a document.")
+    max_searches: int = Field(
+        10, gt=0, description="Most searches, suggestions and renderings of articles that a document asks for."
+    )
     max_tokens: int = Field(4_000, gt=0, description="Most lexical tokens in a document.")
     allowed_origins: Annotated[tuple[str, ...], AfterValidator(_origins)] = Field(
         (), description="Web origins beside the server's own whose pages may query, as in https://shop.example.com."

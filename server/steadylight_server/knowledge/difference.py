@@ -44,6 +44,7 @@ def _head(content: Content) -> Sequence[str]:
         "locale": content.locale,
         "owner": content.owner,
         "review_on": content.review_on,
+        "expires": content.expires_at and content.expires_at.isoformat(),
         **{name: ", ".join(names) for name, names in lists.items()},
         "order": ", ".join(dict.fromkeys(one.id for one in content.fragments)),
     }

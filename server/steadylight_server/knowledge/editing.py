@@ -46,7 +46,11 @@ class Editing:
         self, *, after: str | None = None, before: str | None = None, backwards: bool = False, limit: int
     ) -> list[Article]:
         """All articles by name, or backwards, published or not, for who may edit: at most `limit`."""
-        return await self._store.page(after=after, before=before, backwards=backwards, limit=limit, among=None)
+        return await self._store.page(after=after, before=before, backwards=backwards, limit=limit)
+
+    def state(self, article: Article) -> State:
+        """Where an article stands now: what has ended by itself is EXPIRED, too."""
+        return article.state_at(self._clock())
 
     async def latest(self, article: Article) -> Version:
         """An article's latest version: its draft, or what it was when it was last published or expired."""

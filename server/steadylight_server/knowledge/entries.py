@@ -8,8 +8,9 @@ the query alone: its own scores would depend on the lengths of fragments that ar
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property, partial
 from sys import intern
 from typing import Any, NamedTuple
@@ -30,7 +31,10 @@ _MOST_VIEWS = 100  # sets of audiences for which what was worked out is kept unt
 
 @dataclass(frozen=True)
 class Entry:
-    """A fragment as it is searched: plain texts. `audience` is the key of whom it is for; `source` is the caller's."""
+    """A fragment as it is searched: plain texts. `audience` is the key of whom it is for; `source` is the caller's.
+
+    From `expires_at` on, which is the article's, it is not there.
+    """
 
     article: str
     fragment: str
@@ -42,6 +46,7 @@ class Entry:
     version: int = 1
     keywords: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    expires_at: datetime | None = None
     source: Any = None
 
 
@@ -59,14 +64,50 @@ class Indexed(NamedTuple):
 class State:
     """All that is searched, as it was after one change. What it holds is never changed, but for what it remembers.
 
-    `numbers` are an article's; `statistics` are by audience and language.
+    `numbers` are an article's; `statistics` are by audience and language. `ends` says when which articles end, the next
+    first; `gone` are those that have ended, and that tantivy alone still has.
     """
 
     searcher: tantivy.Searcher
     entries: Mapping[int, Indexed] = field(default_factory=dict)
     numbers: Mapping[str, Sequence[int]] = field(default_factory=dict)
     statistics: Mapping[str, Mapping[str, Statistics]] = field(default_factory=dict)
+    ends: Sequence[tuple[datetime, str]] = ()
+    gone: frozenset[str] = frozenset()
     _views: dict[frozenset[str], Mapping[str, Visible]] = field(default_factory=dict)
+    _lasting: dict[frozenset[str], datetime | None] = field(default_factory=dict)
+    _later: dict[int, "State"] = field(default_factory=dict)
+
+    def at(self, moment: datetime) -> "State":
+        """What is there at that moment: without what has ended, as if it had never been there."""
+        over = bisect_right(self.ends, moment, key=lambda end: end[0])
+        if not over:
+            return self
+        if over not in self._later:
+            self._later.clear()
+            self._later[over] = self._without(over)
+        return self._later[over]
+
+    def _without(self, over: int) -> "State":
+        """The same without so many of the articles that end next. A few milliseconds, once for each that ends."""
+        ended = frozenset(article for _, article in self.ends[:over])
+        counting = Counting(self.statistics)
+        for number in (number for article in ended for number in self.numbers[article]):
+            counting.count(self.entries[number], -1)
+        numbers = {article: several for article, several in self.numbers.items() if article not in ended}
+        return State(self.searcher, self.entries, numbers, counting.counted(), self.ends[over:], self.gone | ended)
+
+    def lasts(self, audiences: frozenset[str]) -> datetime | None:
+        """When the first of what is there for these audiences ends; None where nothing does."""
+        if audiences not in self._lasting:
+            if len(self._lasting) >= _MOST_VIEWS:
+                self._lasting.clear()
+            theirs = (moment for moment, article in self.ends if self._is_for(article, audiences))
+            self._lasting[audiences] = next(theirs, None)
+        return self._lasting[audiences]
+
+    def _is_for(self, article: str, audiences: Collection[str]) -> bool:
+        return any(self.entries[number].entry.audience in audiences for number in self.numbers[article])
 
     def visible(self, audiences: frozenset[str]) -> Mapping[str, Visible]:
         """What is there for these audiences, by language: that of most fragments comes first."""
@@ -89,6 +130,30 @@ class State:
 
     def _listed(self, language: str) -> Sequence[Listed]:
         return self._words[language]
+
+
+class Counting:
+    """Statistics that are being changed: of what changes, a copy."""
+
+    def __init__(self, before: Mapping[str, Mapping[str, Statistics]]) -> None:
+        self._before = before
+        self._changed: dict[tuple[str, str], Statistics] = {}
+
+    def count(self, one: Indexed, sign: int) -> None:
+        """One fragment more, or less for a `sign` of -1."""
+        key = (one.entry.audience, one.language)
+        if key not in self._changed:
+            known = self._before.get(key[0], {}).get(key[1])
+            self._changed[key] = known.copy() if known else Statistics(one.language)
+        self._changed[key].count(one.lengths, one.occurrences, one.words, sign)
+
+    def counted(self) -> Mapping[str, Mapping[str, Statistics]]:
+        """All as it is now, without audiences of which nothing is left."""
+        found = {audience: dict(several) for audience, several in self._before.items()}
+        for (audience, name), one in self._changed.items():
+            found.setdefault(audience, {})[name] = one
+        left = {key: {name: one for name, one in several.items() if one.fragments} for key, several in found.items()}
+        return {key: several for key, several in left.items() if several}
 
 
 def schema() -> tantivy.Schema:

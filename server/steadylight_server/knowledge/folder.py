@@ -160,6 +160,7 @@ def _content(parts: Mapping[str | None, tuple[str, Page]]) -> Content:
         front.journeys,
         front.owner,
         front.review_on,
+        front.expires,
     ).arranged()
     try:
         content.check()

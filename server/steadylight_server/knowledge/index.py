@@ -12,16 +12,16 @@ any thread, one at a time; searches from any number of them meanwhile.
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import tantivy
 
 from steadylight_server.knowledge.analysis import analyser
-from steadylight_server.knowledge.entries import Entry, Indexed, State, document, indexed, schema
+from steadylight_server.knowledge.entries import Counting, Entry, Indexed, State, document, indexed, schema
 from steadylight_server.knowledge.query import MOST_SUGGESTIONS, Count, Search
 from steadylight_server.knowledge.ranking import BEST, Asked, Weights
 from steadylight_server.knowledge.snippets import Marked, snippet
-from steadylight_server.knowledge.statistics import Statistics
 
 _HEAP = 15_000_000  # bytes in which a change is prepared; tantivy's least
 
@@ -39,6 +39,7 @@ class Found:
     """What was found, the best first. `total` counts all, of which the best `MOST_RANKED` can be had.
 
     `meant` is the query with words that are there in place of those that are not; None where nothing was mended.
+    `until` is when the first of what is there for who searched ends; None where nothing does.
     """
 
     hits: Sequence[Hit] = ()
@@ -46,6 +47,7 @@ class Found:
     meant: str | None = None
     topics: Sequence[Count] = ()
     locales: Sequence[Count] = ()
+    until: datetime | None = None
 
 
 class Index:
@@ -74,6 +76,10 @@ class Index:
         """The keys of those for whom anything is there."""
         return self._state.statistics.keys()
 
+    def ended(self, at: datetime) -> Collection[str]:
+        """Articles that have ended by then. They are not found any more; the next change may take them out."""
+        return self._state.at(at).gone
+
     def put(self, article: str, entries: Sequence[Entry]) -> None:
         """These are the article's fragments from now on; none takes it out."""
         self.change({article: entries})
@@ -97,7 +103,7 @@ class Index:
     def _change(self, articles: Mapping[str, Sequence[Indexed]]) -> None:
         before = self._state
         entries, numbers = dict(before.entries), dict(before.numbers)
-        statistics = _Counting(before.statistics)
+        statistics = Counting(before.statistics)
         for article, several in articles.items():
             if article in numbers:
                 self._writer.delete_documents_by_term("article", article)
@@ -111,26 +117,30 @@ class Index:
                 self._next += 1
         self._writer.commit()
         self._index.reload()
-        self._state = State(self._index.searcher(), entries, numbers, statistics.counted())
+        ends = sorted((at, slug) for slug, of in numbers.items() if (at := entries[of[0]].entry.expires_at) is not None)
+        self._state = State(self._index.searcher(), entries, numbers, statistics.counted(), ends)
 
     def search(
         self,
         query: str,
         *,
         audiences: Collection[str],
+        at: datetime | None = None,
         topics: Collection[str] = (),
         locales: Collection[str] = (),
         first: int = 10,
         offset: int = 0,
         counts: bool = False,
     ) -> Found:
-        """What answers the query best, of what is for these audiences: so many hits behind the offset.
+        """What answers the query best, of what is for these audiences at that moment: so many hits behind the offset.
+        Without a moment, whatever has ended.
 
         Whatever somebody types is a query. A word that is not there is mended where others are near, and the last one,
         with nothing behind it, may be the beginning of another. `topics` and `locales` narrow it to fragments with one
         of them; with `counts` these are counted over all that was found.
         """
-        search = Search(self._state, self._schema, self.weights, audiences)
+        state = self._at(at)
+        search = Search(state, self._schema, self.weights, audiences)
         asked, meant = search.asked(query)
         if not asked:
             return Found()
@@ -139,39 +149,21 @@ class Index:
         worths = {name: _worths(terms) for name, terms in asked.items()}
         page = found[offset : offset + first]
         hits = [Hit(one.entry, score, _snippet(one, worths[one.language])) for score, one in page]
-        return Found(hits, total, meant, *(search.counted(wanted) if counts else ()))
+        topics_found, locales_found = search.counted(wanted) if counts else ((), ())
+        return Found(hits, total, meant, topics_found, locales_found, state.lasts(frozenset(audiences)))
 
-    def suggest(self, text: str, *, audiences: Collection[str], limit: int = 5) -> list[str]:
+    def suggest(
+        self, text: str, *, audiences: Collection[str], at: datetime | None = None, limit: int = 5
+    ) -> list[str]:
         """The text with its last word completed, as often as there is something to be found by it all.
 
         Those by which most is found come first; nothing where the text does not end in a word.
         """
-        search = Search(self._state, self._schema, self.weights, audiences)
+        search = Search(self._at(at), self._schema, self.weights, audiences)
         return search.completed(text, min(limit, MOST_SUGGESTIONS))
 
-
-class _Counting:
-    """Statistics that are being changed: of what changes, a copy."""
-
-    def __init__(self, before: Mapping[str, Mapping[str, Statistics]]) -> None:
-        self._before = before
-        self._changed: dict[tuple[str, str], Statistics] = {}
-
-    def count(self, one: Indexed, sign: int) -> None:
-        """One fragment more, or less for a `sign` of -1."""
-        key = (one.entry.audience, one.language)
-        if key not in self._changed:
-            known = self._before.get(key[0], {}).get(key[1])
-            self._changed[key] = known.copy() if known else Statistics(one.language)
-        self._changed[key].count(one.lengths, one.occurrences, one.words, sign)
-
-    def counted(self) -> Mapping[str, Mapping[str, Statistics]]:
-        """All as it is now, without audiences of which nothing is left."""
-        found = {audience: dict(several) for audience, several in self._before.items()}
-        for (audience, language), one in self._changed.items():
-            found.setdefault(audience, {})[language] = one
-        left = {key: {name: one for name, one in several.items() if one.fragments} for key, several in found.items()}
-        return {key: several for key, several in left.items() if several}
+    def _at(self, moment: datetime | None) -> State:
+        return self._state if moment is None else self._state.at(moment)
 
 
 def _worths(terms: Sequence[Asked]) -> Mapping[str, float]:

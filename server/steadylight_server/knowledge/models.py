@@ -66,7 +66,8 @@ class Fragment:
 class Content:
     """What an article says. `titles` has one for `locale`, the article's own; `fragments` are in the order of reading.
 
-    `capabilities` and `journeys` are names of those it helps with; `topics` are what it is about.
+    `capabilities` and `journeys` are names of those it helps with; `topics` are what it is about. From `expires_at` on
+    nobody is shown it.
     """
 
     titles: Mapping[str, str]
@@ -77,6 +78,11 @@ class Content:
     journeys: tuple[str, ...] = ()
     owner: str | None = None
     review_on: date | None = None
+    expires_at: datetime | None = None
+
+    def is_over(self, at: datetime) -> bool:
+        """Whether nobody is shown it at that moment any more."""
+        return self.expires_at is not None and self.expires_at <= at
 
     @property
     def title(self) -> str:
@@ -165,6 +171,31 @@ class Article:
     updated_at: datetime
     published: Version | None = None
     draft: int | None = None
+
+    def shown_at(self, at: datetime) -> Version | None:
+        """What is shown at that moment: what is published, until it ends by itself."""
+        return None if self.published is None or self.published.content.is_over(at) else self.published
+
+    def state_at(self, at: datetime) -> State:
+        """Where it stands at that moment: what has ended by itself is EXPIRED, too."""
+        is_over = self.published is not None and self.published.content.is_over(at)
+        return State.EXPIRED if is_over else self.state
+
+
+@dataclass(frozen=True)
+class ArticleFilter:
+    """Which articles. What is None is open; the rest must all hold.
+
+    `review_before` asks for those whose review date is earlier; the others for what the article names.
+    """
+
+    capability: str | None = None
+    journey: str | None = None
+    topic: str | None = None
+    review_before: date | None = None
+
+
+EVERY = ArticleFilter()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
     title: Roaming charges
     owner: a.singh
     review_on: 2027-01-31
+    expires: 2027-06-30
     topics: [roaming, costs]
     ---
     What comes first is the fragment `body`, for everybody.
@@ -16,15 +17,16 @@
     -->
     What follows is a fragment of its own, up to the next such comment, which no Markdown viewer shows.
 
-The front matter of the article's own locale may say `locale` (else it is en), `owner`, `review_on`, `topics`,
-`capabilities` and `journeys`; that of another locale says the `title` there, or nothing. `audience` in it is that of
-each fragment of the file that names none.
+The front matter of the article's own locale may say `locale` (else it is en), `owner`, `review_on`, `expires`,
+`topics`, `capabilities` and `journeys`; that of another locale says the `title` there, or nothing. `audience` in it is
+that of each fragment of the file that names none. From `expires` on nobody is shown the article: a moment such as
+2027-06-30T18:00:00+02:00, or a day, which ends it when that day begins, in UTC.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -32,6 +34,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from steadylight_server.core import document
+from steadylight_server.core.clock import in_milliseconds
 from steadylight_server.core.errors import Invalid
 from steadylight_server.knowledge.audience import EVERYBODY, Audience
 from steadylight_server.knowledge.models import MARK, MOST_FRAGMENTS, Content, Fragment, check_fragment
@@ -41,11 +44,27 @@ BODY = "body"  # the fragment before the first comment
 _FENCE, _END = "---", "-->"
 _MOST_CHARACTERS = 2_000_000
 _LINE = re.compile(r"^line (\d+): ", re.MULTILINE)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT = re.compile(rf"{_DAY.pattern}[Tt ]\d\d:\d\d:\d\d(\.\d{{1,6}})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _listed(given: object) -> object:
     """One is a list of one."""
     return [given] if isinstance(given, str) else given
+
+
+def _moment(given: object) -> object:
+    """A moment as RFC 3339 with its offset, or a day, for when it begins in UTC. Raises ValueError."""
+    if given is None:
+        return None
+    try:
+        if isinstance(given, str) and _DAY.fullmatch(given):
+            return datetime.combine(date.fromisoformat(given), time(), UTC)
+        if isinstance(given, str) and _MOMENT.fullmatch(given):
+            return in_milliseconds(datetime.fromisoformat(given.upper()).astimezone(UTC))
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("a day such as 2027-06-30 is wanted, or a moment such as 2027-06-30T18:00:00Z")
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -77,6 +96,7 @@ class Front(_Closed):
     locale: str | None = None
     owner: str | None = None
     review_on: date | None = None
+    expires: Annotated[datetime | None, BeforeValidator(_moment)] = None
     topics: Names = ()
     capabilities: Names = ()
     journeys: Names = ()
@@ -150,7 +170,7 @@ def written(content: Content, locale: str) -> str:
     front: dict[str, Any] = {"title": content.titles[locale]} if locale in content.titles else {}
     if locale == content.locale:
         front |= {"locale": locale} if locale != OWN_LOCALE else {}
-        front |= {"owner": content.owner, "review_on": content.review_on}
+        front |= {"owner": content.owner, "review_on": content.review_on, "expires": _expires(content.expires_at)}
         front |= {"topics": content.topics, "capabilities": content.capabilities, "journeys": content.journeys}
     parts = [f"{_FENCE}\n{_yaml(front)}{_FENCE}"]
     for place, one in enumerate(one for one in content.fragments if one.locale == locale):
@@ -212,6 +232,14 @@ def _audience(given: For | None, line: int, faults: list[tuple[int, str]]) -> Au
     except Invalid as error:
         faults.append((line, error.message.removesuffix(".")))
         return EVERYBODY
+
+
+def _expires(at: datetime | None) -> date | str | None:
+    """As `_moment` reads it: a day where that says all."""
+    if at is None or at.timetz() == time(tzinfo=UTC):
+        return at and at.date()
+    parts = "milliseconds" if at.microsecond else "seconds"
+    return at.replace(tzinfo=None).isoformat(timespec=parts) + "Z"
 
 
 def _for(audience: Audience) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Search:
     """What of a state is for these audiences."""
 
     def __init__(self, state: State, schema: tantivy.Schema, weights: Weights, audiences: Collection[str]) -> None:
-        self._searcher, self._entries = state.searcher, state.entries
+        self._searcher, self._entries, self._gone = state.searcher, state.entries, state.gone
         self._schema, self._weights = schema, weights
         self._audiences = frozenset(audiences).intersection(state.statistics)
         self._view = state.visible(self._audiences)
@@ -109,6 +109,8 @@ class Search:
         for name, values in wanted.items():
             if values or name == "audience":
                 yield Occur.Must, Query.const_score_query(self._one_of(name, sorted(values)), 0.0)
+        if self._gone:
+            yield Occur.MustNot, self._one_of("article", sorted(self._gone))
 
     def _one_of(self, field: str, values: Sequence[str]) -> Query:
         """Has one of the values. A set of them is made anew for each search, by a look at all that has one."""

@@ -3,12 +3,16 @@
 All that is published is read at the start and in memory then; a change stream tells of each change. Whatever is read
 is applied in one go, so that many changes at once cost little more than one. A stream that is lost is opened again and
 all is read anew: what was missed meanwhile is not known.
+
+What ends by itself needs neither: each question is answered from what is there at its moment. The next change takes it
+out of memory.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -45,7 +49,8 @@ class Hit:
 @dataclass(frozen=True)
 class Answer:
     """What was found for a viewer, the best first. `total` counts all that could be found; `meant` is the query as it
-    was mended, None where nothing was. Topics and locales are counted over all, if that was asked for.
+    was mended, None where nothing was. Topics and locales are counted over all, if that was asked for. `lasts` is how
+    long it may be kept: until the first of what is for the viewer ends; None where nothing does.
     """
 
     hits: Sequence[Hit] = ()
@@ -53,6 +58,7 @@ class Answer:
     meant: str | None = None
     topics: Sequence[Count] = ()
     locales: Sequence[Count] = ()
+    lasts: timedelta | None = None
 
 
 class SearchService:
@@ -60,6 +66,7 @@ class SearchService:
 
     def __init__(self, knowledge: KnowledgeService) -> None:
         self._knowledge = knowledge
+        self._clock = knowledge.clock
         self._index = Index()
         self._selections = Selections()
         # What was read of each article.
@@ -82,20 +89,22 @@ class SearchService:
         behind the offset. It says nothing of anything else; whatever is typed is a query.
         """
         held, keys = self._held(viewpoint, locale)
+        at = self._clock()
         first = min(first, MOST_HITS)
         found = self._index.search(
-            query, audiences=keys, topics=topics, locales=locales, first=first, offset=offset, counts=counts
+            query, audiences=keys, at=at, topics=topics, locales=locales, first=first, offset=offset, counts=counts
         )
         hits = []
         for entry, score, snippet in found.hits:
             version, fragment = entry.source
             hits.append(Hit(self._shown(version, held, locale), fragment, score, snippet))
-        return Answer(tuple(hits), found.total, found.meant, found.topics, found.locales)
+        lasts = found.until - at if found.until is not None else None
+        return Answer(tuple(hits), found.total, found.meant, found.topics, found.locales, lasts)
 
     def suggest(self, text: str, viewpoint: Viewpoint, locale: str | None = None, *, limit: int = 5) -> list[str]:
         """The text with its last word completed in ways by which something is found that is shown to the viewer."""
         _, keys = self._held(viewpoint, locale)
-        return self._index.suggest(text, audiences=keys, limit=limit)
+        return self._index.suggest(text, audiences=keys, at=self._clock(), limit=limit)
 
     def _shown(self, version: Version, held: frozenset[Audience], locale: str | None) -> Shown:
         """What of it is shown, of which something was found; remembered until something changes."""
@@ -193,6 +202,8 @@ class SearchService:
         entries = {one.slug: self._entries(one.published) for one in changed if one.published != _of(before, one.slug)}
         self._articles = read
         self._seen.clear()
+        if entries:
+            entries = {**{slug: [] for slug in self._index.ended(self._clock())}, **entries}
         if anew:
             await asyncio.to_thread(self._index.replace, entries)
         elif entries:
@@ -214,6 +225,7 @@ class SearchService:
                 audience=self._selections.key(Selection.of(one, version.content)),
                 version=version.number,
                 topics=version.content.topics,
+                expires_at=version.content.expires_at,
                 source=(version, one),
             )
             for one in version.content.fragments

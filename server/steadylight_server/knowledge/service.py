@@ -6,11 +6,13 @@ words as one that was never written.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
+from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import NotFound
 from steadylight_server.core.paging import Page, Window
 from steadylight_server.knowledge.audience import Viewpoint, holding
-from steadylight_server.knowledge.models import NOBODY, Article, Showing, Shown
+from steadylight_server.knowledge.models import EVERY, NOBODY, Article, ArticleFilter, Showing, Shown
 from steadylight_server.knowledge.showings import ShowingStore
 from steadylight_server.knowledge.store import ArticleStore, Changes
 from steadylight_server.knowledge.view import shown, shown_to
@@ -22,14 +24,15 @@ _TOGETHER = 100
 class KnowledgeService:
     """The only way to what articles show."""
 
-    def __init__(self, store: ArticleStore, showings: ShowingStore) -> None:
+    def __init__(self, store: ArticleStore, showings: ShowingStore, *, clock: Clock = now) -> None:
         self._store = store
         self._showings = showings
+        self.clock = clock
 
     async def shown_to(self, slug: str, viewpoint: Viewpoint, locale: str | None = None) -> Shown:
         """What of an article is for a viewer. Raises NotFound where that is nothing, whatever the reason."""
         article = await self._store.article(slug)
-        published = article.published if article is not None else None
+        published = article.shown_at(self.clock()) if article is not None else None
         found = shown_to(published, viewpoint, locale) if published is not None else None
         if found is None:
             raise NotFound(NOBODY)
@@ -44,14 +47,16 @@ class KnowledgeService:
         before: str | None = None,
         backwards: bool = False,
         limit: int,
+        filter: ArticleFilter = EVERY,
     ) -> list[Shown]:
         """What is for a viewer, by the articles' names, or backwards: at most `limit`; nothing else is looked at."""
         held = holding(viewpoint, await self._store.audiences())
+        at = self.clock()
         found: list[Shown] = []
         while len(found) < limit:
             together = min(_TOGETHER, limit - len(found))
-            articles = await self._store.page(
-                after=after, before=before, backwards=backwards, limit=together, among=held
+            articles = await self._store.shown(
+                held, at, after=after, before=before, backwards=backwards, limit=together, filter=filter
             )
             versions = [one.published for one in articles if one.published is not None]
             found += [one for version in versions if (one := shown(version, held, locale)) is not None]
@@ -62,6 +67,11 @@ class KnowledgeService:
             else:
                 after = articles[-1].slug
         return found
+
+    def lasts(self, shown: Shown) -> timedelta | None:
+        """How long it goes on being shown; None where it does not end by itself."""
+        ends = shown.content.expires_at
+        return max(ends - self.clock(), timedelta()) if ends is not None else None
 
     async def note(self, showings: Sequence[Showing]) -> None:
         """Keeps who was shown what; again, or in another order, is harmless."""

@@ -3,10 +3,11 @@
 articles           _id: the article's name · state · number: of its latest version · revision: counts its changes ·
                    updated_at · draft?: the number of a version that is not published · published?: what is shown, as a
                    version without `article`, with `audiences`: the canonical texts of those of its fragments
-                   index: audiences = (published.audiences, _id), by which only what is for a viewer is looked at
+                   index: readers = (published.audiences, _id, published.content.expires_at), by which only what is for
+                   a viewer, and has not ended, is looked at
 article_versions   _id: article@number · article · number · state · author · reason · at · content: {titles: by locale ·
                    locale · fragments: [{id, body, locale, audience: its canonical text, heading?, spoken?, sms?}] ·
-                   topics · capabilities · journeys · owner? · review_on?}
+                   topics · capabilities · journeys · owner? · review_on?: as text · expires_at?}
                    index: numbers = (article, number), unique
 
 A change is one transaction: the article, if it has the revision that whoever changes it had read, and its new versions.
@@ -14,7 +15,7 @@ A change is one transaction: the article, if it has the revision that whoever ch
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pymongo import IndexModel
@@ -24,7 +25,16 @@ from steadylight_server.core.errors import Conflict
 from steadylight_server.core.mongo import Database, Document, Inserts
 from steadylight_server.core.stores import Kept, Store
 from steadylight_server.knowledge.audience import Audience
-from steadylight_server.knowledge.models import CHANGED, Article, Content, Fragment, State, Version
+from steadylight_server.knowledge.models import (
+    CHANGED,
+    EVERY,
+    Article,
+    ArticleFilter,
+    Content,
+    Fragment,
+    State,
+    Version,
+)
 
 
 class ArticleStore(Store):
@@ -32,7 +42,9 @@ class ArticleStore(Store):
 
     collections = {"articles": Kept.LEDGER, "article_versions": Kept.LEDGER}
     indexes = {
-        "articles": [IndexModel([("published.audiences", 1), ("_id", 1)], name="audiences")],
+        "articles": [
+            IndexModel([("published.audiences", 1), ("_id", 1), ("published.content.expires_at", 1)], name="readers")
+        ],
         "article_versions": [IndexModel([("article", 1), ("number", 1)], name="numbers", unique=True)],
     }
 
@@ -77,15 +89,37 @@ class ArticleStore(Store):
                 yield _article(found)
 
     async def page(
-        self, *, after: str | None, before: str | None, backwards: bool, limit: int, among: Collection[Audience] | None
+        self, *, after: str | None = None, before: str | None = None, backwards: bool = False, limit: int
     ) -> list[Article]:
-        """Articles by name, or backwards: at most `limit`. `among` are audiences of which what is published must have
-        one; None asks for all articles, published or not.
+        """All articles by name, or backwards, published or not: at most `limit`."""
+        return await self._page({}, after, before, backwards, limit)
+
+    async def shown(
+        self,
+        among: Collection[Audience],
+        at: datetime,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        backwards: bool = False,
+        limit: int,
+        filter: ArticleFilter = EVERY,
+    ) -> list[Article]:
+        """Articles by name, or backwards, of which something is for one of these audiences at that moment: at most
+        `limit`.
         """
+        query: Document = {
+            "published.audiences": {"$in": sorted(audience.text for audience in among)},
+            "published.content.expires_at": {"$not": {"$lte": at}},
+            **_wanted(filter),
+        }
+        return await self._page(query, after, before, backwards, limit)
+
+    async def _page(
+        self, query: Document, after: str | None, before: str | None, backwards: bool, limit: int
+    ) -> list[Article]:
         span = {**({"$gt": after} if after is not None else {}), **({"$lt": before} if before is not None else {})}
-        query: Document = {"_id": span} if span else {}
-        if among is not None:
-            query["published.audiences"] = {"$in": sorted(audience.text for audience in among)}
+        query = {**query, **({"_id": span} if span else {})}
         found = await self._articles.find(query, sort=[("_id", -1 if backwards else 1)], limit=limit)
         return [_article(one) for one in found]
 
@@ -128,6 +162,14 @@ class Changes:
         """
         found = await self._changed.next()
         return _article(found) if found is not None else None
+
+
+def _wanted(filter: ArticleFilter) -> Document:
+    named = {"capabilities": filter.capability, "journeys": filter.journey, "topics": filter.topic}
+    query: Document = {f"published.content.{name}": said for name, said in named.items() if said is not None}
+    if filter.review_before is not None:  # days as text come in their order
+        query["published.content.review_on"] = {"$lt": filter.review_before.isoformat()}
+    return query
 
 
 def _document(article: Article) -> Document:
@@ -187,7 +229,11 @@ def _read(found: Mapping[str, Any]) -> Version:
 
 
 def _content(content: Content) -> Document:
-    optional = {"owner": content.owner, "review_on": content.review_on and content.review_on.isoformat()}
+    optional = {
+        "owner": content.owner,
+        "review_on": content.review_on and content.review_on.isoformat(),
+        "expires_at": content.expires_at,
+    }
     return {
         "titles": dict(content.titles),
         "locale": content.locale,
@@ -210,6 +256,7 @@ def _content_of(found: Mapping[str, Any]) -> Content:
         journeys=tuple(found["journeys"]),
         owner=found.get("owner"),
         review_on=date.fromisoformat(review_on) if review_on else None,
+        expires_at=found.get("expires_at"),
     )
 
 

@@ -40,6 +40,8 @@ from steadylight_server.core.mongo import Database
 from steadylight_server.identity.models import MOST_IDENTIFIERS, Customer, Evidence, Identifier, heard
 from steadylight_server.identity.service import IdentityService
 from steadylight_server.ingest.service import Ingest
+from steadylight_server.journeys.names import named
+from steadylight_server.journeys.service import JourneyService
 from steadylight_server.operations.models import Asker, Done
 from steadylight_server.timeline.models import Action, Actor
 from steadylight_server.timeline.service import TimelineService
@@ -85,6 +87,7 @@ class CapabilityOperations:
         capabilities: CapabilityService,
         identity: IdentityService,
         timeline: TimelineService,
+        journeys: JourneyService,
         ingest: Ingest,
         *,
         clock: Clock = now,
@@ -93,6 +96,7 @@ class CapabilityOperations:
         self._capabilities = capabilities
         self._identity = identity
         self._timeline = timeline
+        self._journeys = journeys
         self._ingest = ingest
         self._clock = clock
         self._running: dict[UUID, asyncio.Task[Performance | None]] = {}
@@ -131,24 +135,27 @@ class CapabilityOperations:
         input: object,
         key: str,
         *,
+        journey: UUID | None = None,
         within: float | None = None,
     ) -> Done[Performed]:
         """Performs it, or says what came of it when somebody did so with that key.
 
         Waits `within` seconds, the capability's own timeout unless given: then it is RUNNING, and asking again with the
-        key goes on waiting. Raises NotFound, Invalid with JSON pointers, Withheld, Conflict for another input, and
-        Unavailable where nothing was done.
+        key goes on waiting. What is done for a `journey` of the customer's is on its timeline. Raises NotFound, Invalid
+        with JSON pointers, Withheld, Forbidden for a journey that goes on elsewhere, Conflict for another input or
+        another journey, and Unavailable where nothing was done.
         """
         async with self._database.session() as session:
             wanted = self._capabilities.declared.of(capability)
-            draft = await self._draft(viewer, asker)
+            draft = await self._draft(viewer, asker, journey)
             text = await self._checked(viewer, wanted, draft, input, key)
             loop = asyncio.get_running_loop()
             wait = wanted.timeout.total_seconds() if within is None else within
             until = loop.time() + min(max(wait, 0.0), MOST_WAIT)
             customer = (await self._identity.customer(draft.profile_id)).known_to(draft.profile_id, draft.assurance)
             beside = await self._beside(customer, draft)
-            found = await self._capabilities.same([*customer.profile_ids, *beside], wanted.name, key, text)
+            profile_ids = [*customer.profile_ids, *beside]
+            found = await self._capabilities.same(profile_ids, wanted.name, key, text, draft.journey)
             is_repeated = found is not None
             if found is None:
                 found, is_repeated = await self._begun(wanted, draft, key, text, beside)
@@ -212,10 +219,15 @@ class CapabilityOperations:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _draft(self, viewer: Viewer, asker: Asker) -> Action:
-        """What is asked, as the action that will tell of it; nothing is stored. Raises as `Ingest.draft`."""
+    async def _draft(self, viewer: Viewer, asker: Asker, journey: UUID | None) -> Action:
+        """What is asked, as the action that will tell of it; nothing is stored. Raises as `Ingest.draft`, and as
+        `JourneyService.mine`.
+        """
         draft, _ = await self._ingest.draft(viewer, asker.raw(viewer, PERFORMED))
-        return draft
+        if journey is None:
+            return draft
+        mine, _ = await self._journeys.mine(draft, journey)
+        return draft._replace(journey=named(mine))
 
     async def _checked(self, viewer: Viewer, wanted: Capability, draft: Action, input: object, key: str) -> str:
         """The input as it is kept. Raises Withheld, Invalid. A gap that a customer met is on the timeline."""
@@ -264,7 +276,7 @@ class CapabilityOperations:
             for id in beside:
                 await self._identity.hold(id)
             ids = {*held.profile_ids, *beside}
-            if found := await self._capabilities.same(ids, wanted.name, key, input):
+            if found := await self._capabilities.same(ids, wanted.name, key, input, draft.journey):
                 return found, True
             new = await self._capabilities.begin(
                 wanted,
@@ -275,6 +287,7 @@ class CapabilityOperations:
                 assurance=draft.assurance,
                 asked=asked,
                 at=draft.at,
+                journey=draft.journey,
             )
             if new is None:
                 raise Unavailable("Somebody else uses the key at this moment. Try again.")

@@ -662,3 +662,15 @@ async def test_a_server_that_stops_without_its_database_stops_all_the_same(house
     async with house.failing("update", "find", collection="credentials", **GONE):
         async with refreshing(house.gate, every=60):
             house.gate._used[id_of(key)] = AT
+
+
+async def test_a_key_that_was_made_to_last_so_long_ends_by_itself(house: Slices, web: str) -> None:
+    house.clock.at = AT
+    credential, key = await house.access.add_key(web, lasting=timedelta(minutes=2), by=BY)
+    assert credential.expires_at == AT + timedelta(minutes=2)
+    assert (await house.gate.key(key)).channel == web
+
+    house.clock.at = AT + timedelta(minutes=2)
+
+    with pytest.raises(Unauthenticated):
+        await house.gate.key(key)

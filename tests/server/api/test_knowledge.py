@@ -18,6 +18,7 @@ EXPIRE = "mutation ($input: ExpireArticleInput!) { expireArticle(input: $input) 
 RECORD_OF = "query ($slug: String!) { articleRecord(slug: $slug) { %s } }"
 DOCUMENT = "query ($input: ArticleInput!) { articleDocument(input: $input) }"
 ARTICLE = "query ($by: ArticleBy!, $for: ViewpointInput) { article(by: $by, for: $for) { %s } }"
+FILTERED = "query ($filter: ArticleFilter) { articles(first: 2, filter: $filter) { %s } }"
 LIST = "query ($after: String, $for: ViewpointInput) { articles(first: 100, after: $after, for: $for) { %s } }"
 AFFECTED = "query ($article: String!) { affectedBy(article: $article, version: 1, first: 2) { %s } }"
 STANDING = "state revision published { number } draft { number author reason }"
@@ -251,3 +252,64 @@ def test_what_is_private_appears_to_no_customer_by_any_path(
         around = f'query {{ articles(first: 1, after: "art_{slug}") {{ pageInfo {{ hasPreviousPage endCursor }} }} }}'
         assert ask(shared_server, around, {}, key)["articles"]["pageInfo"]["endCursor"] != f"art_{slug}"
     assert set(listed(shared_server, shared_server.admin_key, {})) >= {one["id"] for one in vagov}
+
+
+def test_from_its_moment_on_an_article_is_nowhere_but_with_who_writes_it(server: LiveServer) -> None:
+    key = server.key("web")
+    open_end = page("Half price.").replace("---\n", "---\nexpires: 2099-01-01T12:00:00+02:00\n", 1)
+    over = page("Half price.").replace("---\n", "---\nexpires: 2026-01-01\n", 1)
+    write(server, PUBLISH, "offer", open_end)
+    before = ask(server, DOCUMENT, {"input": {"slug": "offer"}}, key)["articleDocument"]
+    shown = ask(server, ARTICLE % "id expiresAt", {"by": {"slug": "offer"}}, key)["article"]
+
+    write(server, PUBLISH, "offer", over, 1)
+
+    assert (before["expires_at"], shown["expiresAt"]) == ("2099-01-01T10:00:00.000Z",) * 2
+    assert before["max_age"] > 1e9
+    again = {"slug": "offer", "ifNoneMatch": before["etag"]}
+    node = "query ($id: ID!) { node(id: $id) { id } }"
+    asked: list[tuple[str, dict[str, Any]]] = [
+        (ARTICLE % "id", {"by": {"slug": "offer"}}),
+        (ARTICLE % "id", {"by": {"id": shown["id"]}}),
+        (DOCUMENT, {"input": again}),
+        (node, {"id": shown["id"]}),
+    ]
+    for query, variables in asked:
+        for who in (key, server.admin_key):
+            assert [code for code, _ in errors(server, query, variables, who)] == ["NOT_FOUND"]
+    assert ask(server, LIST % "nodes { slug }", {}, key)["articles"] == {"nodes": []}
+    record = ask(server, RECORD_OF % "state expiresAt published { number }", {"slug": "offer"}, server.admin_key)[
+        "articleRecord"
+    ]
+    assert record == {"state": "EXPIRED", "expiresAt": "2026-01-01T00:00:00.000Z", "published": None}
+
+
+def test_articles_are_listed_by_what_they_belong_to_among_what_is_for_the_viewer(server: LiveServer) -> None:
+    front = "---\ncapabilities: plan.change\njourneys: move-house\nreview_on: 2027-01-31\n"
+    for slug, audience in (("a", ""), ("b", STAFF), ("c", ""), ("d", "")):
+        text = page("Text.", audience=audience)
+        write(server, PUBLISH, slug, text if slug == "c" else text.replace("---\n", front, 1))
+    key, selected = server.key("web"), "nodes { slug } pageInfo { hasNextPage }"
+
+    def having(who: str, **wanted: str) -> Any:
+        found = ask(server, FILTERED % selected, {"filter": wanted}, who)["articles"]
+        return [one["slug"] for one in found["nodes"]], found["pageInfo"]["hasNextPage"]
+
+    # What is for employees counts for no page of a customer's.
+    assert having(key, capability="plan.change", journey="move-house") == (["a", "d"], False)
+    assert having(server.admin_key, capability="plan.change") == (["a", "b"], True)
+    assert having(server.admin_key, reviewBefore="2027-01-31") == ([], False)
+    assert having(server.admin_key, reviewBefore="2027-02-01") == (["a", "b"], True)
+    assert having(key) == (["a", "c"], True)
+    refused = errors(server, FILTERED % selected, {"filter": {"reviewBefore": "2027-02-01"}}, key)
+    assert refused == [("FORBIDDEN", "reviewBefore: this credential lacks the scope knowledge:write.")]
+
+
+def test_a_document_that_asks_for_too_much_of_articles_is_not_run(shared_server: LiveServer) -> None:
+    search = " ".join(f's{n}: search(input: {{query: "a"}}) {{ totalCount }}' for n in range(60))
+    pages = " ".join(f"p{n}: articles {{ nodes {{ fragments {{ html }} }} }}" for n in range(11))
+
+    for text, count in ((search, 60), (pages, 11)):
+        [(code, message)] = errors(shared_server, f"{{ {text} }}", {})
+        assert code == "TOO_COMPLEX"
+        assert message.startswith(f"The document asks for {count} searches, suggestions and renderings of articles")

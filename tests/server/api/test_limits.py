@@ -50,6 +50,33 @@ def test_a_document_too_deep_is_refused_through_fragments_too(text: str) -> None
     assert refusal(text) == "The document is 4 fields deep; at most 3 are allowed."
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ a: search { hits } b: suggest c: searchDocument }",
+        "{ a: search { ...F } b: search { ...F } } fragment F on T { hits }",
+        "{ a: articleDocument b: articleDocument }",
+        "{ article { fragments { html } } articles { nodes { fragments { id } } } }",
+        "query A { ...F } query B { ...F } fragment F on T { a: search b: search c: search }",
+    ],
+)
+def test_a_document_may_search_so_often(text: str) -> None:
+    check(parse(text), Limits(searches=3))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ a: search { hits } b: suggest c: searchDocument d: articleDocument }",
+        "{ a: search { hits { article { fragments { id } } } } b: search { hits { article { fragments { id } } } } }",
+        "{ ...F ...G } fragment F on T { a: search b: search } fragment G on T { ...F }",
+    ],
+)
+def test_searches_count_as_often_as_their_fragment_is_spread(text: str) -> None:
+    expected = "The document asks for 4 searches, suggestions and renderings of articles; at most 3 are allowed."
+    assert refusal(text, Limits(searches=3)) == expected
+
+
 @pytest.mark.parametrize("text", ["{ x: a y: a z: a }", "{ x: a { ...F } y: b { ...F } } fragment F on T { z: c }"])
 def test_aliases_count_as_often_as_their_fragment_is_spread(text: str) -> None:
     assert refusal(text) in {
@@ -103,9 +130,9 @@ def test_comments_and_depth_of_the_text_are_limited_while_parsing() -> None:
 
 
 def test_the_limits_are_the_operators() -> None:
-    settings = Settings(max_depth=1, max_aliases=2, max_tokens=3)
+    settings = Settings(max_depth=1, max_aliases=2, max_searches=4, max_tokens=3)
 
-    assert Limits.from_settings(settings) == Limits(depth=1, aliases=2, tokens=3)
+    assert Limits.from_settings(settings) == Limits(depth=1, aliases=2, searches=4, tokens=3)
 
 
 @pytest.mark.parametrize(

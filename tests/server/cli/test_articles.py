@@ -79,6 +79,88 @@ def test_files_of_what_is_no_longer_published_are_told_and_go_when_asked(
     assert not (folder / "fees.md").exists()
 
 
+def test_what_somebody_expired_is_not_brought_back_by_an_import(
+    environment: str, steadylight: Steadylight, folder: Path
+) -> None:
+    steadylight("articles", "import", folder)
+    steadylight("articles", "expire", "fees", "--reason", "no fees")
+    (folder / "fees.md").write_text("---\ntitle: Fees\n---\nSome.\n")
+
+    for _ in range(2):
+        again = steadylight("articles", "import", folder)
+        assert again.stdout == "0 new, 0 changed, 1 unchanged.\n"
+        assert "fees was expired by somebody: it stays so. --bring-back publishes it.\n" in again.stderr
+    assert steadylight.json("articles", "import", folder)["expired"] == ["fees"]
+    assert steadylight.json("articles", "list")[0]["state"] == "EXPIRED"
+
+    assert steadylight("articles", "import", folder, "--bring-back").stdout.endswith("1 changed, 1 unchanged.\n")
+    assert steadylight.json("articles", "list")[0]["state"] == "PUBLISHED"
+    assert "expired" not in steadylight("articles", "import", folder).stderr
+
+
+def test_a_history_does_not_bring_back_what_somebody_expired(
+    environment: str, steadylight: Steadylight, tmp_path: Path
+) -> None:
+    (tmp_path / "map.yaml").write_text(REVISIONS)
+    rows = [
+        {"id": "fees", "source": f"---\ntitle: Fees\n---\n{at}", "revised_at": at, "commit": "new"}
+        for at in ("2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
+    ]
+    command = ("articles", "import", tmp_path / "a.jsonl", "--map", tmp_path / "map.yaml")
+    (tmp_path / "a.jsonl").write_text(json.dumps(rows[0]))
+    steadylight(*command)
+    steadylight("articles", "expire", "fees", "--reason", "no fees")
+
+    same = steadylight.json(*command)
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    more = steadylight.json(*command)
+    state = steadylight.json("articles", "list")[0]["state"]
+    back = steadylight.json(*command, "--bring-back")
+
+    assert (same["expired"], same["versions"]) == ([], 0)
+    assert (more["expired"], more["versions"], state) == (["fees"], 0, "EXPIRED")
+    assert (back["expired"], back["versions"]) == ([], 1)
+    assert steadylight.json("articles", "list")[0]["state"] == "PUBLISHED"
+
+
+def test_an_article_that_ended_by_itself_is_exported_and_imported_like_any_other(
+    environment: str, steadylight: Steadylight, folder: Path, tmp_path: Path
+) -> None:
+    text = "---\ntitle: Offer\nexpires: 2026-01-31\n---\nHalf price.\n"
+    (folder / "offer.md").write_text(text)
+    steadylight("articles", "import", folder)
+
+    steadylight("articles", "export", tmp_path / "out")
+
+    assert (tmp_path / "out" / "offer.md").read_text() == text
+    assert steadylight("articles", "import", tmp_path / "out").stdout == "0 new, 0 changed, 3 unchanged.\n"
+    offer = next(one for one in steadylight.json("articles", "list") if one["article"] == "offer")
+    assert (offer["state"], offer["expires_at"]) == ("EXPIRED", "2026-01-31T00:00:00Z")
+
+
+def test_what_is_due_for_review_is_told_with_its_owner(
+    environment: str, steadylight: Steadylight, folder: Path
+) -> None:
+    front = "---\ntitle: T\nowner: {owner}\nreview_on: {day}\n{more}---\nText.\n"
+    days = {"b": "2026-01-02", "a": "2026-01-02", "old": "2025-12-31", "later": "2099-01-01", "gone": "2025-01-01"}
+    for name, day in days.items():
+        more = "expires: 2026-01-01\n" if name == "gone" else ""
+        (folder / f"{name}.md").write_text(front.format(owner=f"{name}.cole", day=day, more=more))
+    steadylight("articles", "import", folder)
+
+    due = steadylight.json("articles", "due")
+
+    assert [(one["review_on"], one["article"], one["owner"]) for one in due] == [
+        ("2025-12-31", "old", "old.cole"),
+        ("2026-01-02", "a", "a.cole"),
+        ("2026-01-02", "b", "b.cole"),
+    ]
+    assert [one["article"] for one in steadylight.json("articles", "due", "--by", "2025-12-31")] == ["old"]
+    assert [one["article"] for one in steadylight.json("articles", "due", "--by", "2099-01-01")][-1] == "later"
+    assert "old.cole" in steadylight("articles", "due").stdout
+    assert steadylight("articles", "due", "--by", "2025-12-30").stdout == "Nothing is due for review by 2025-12-30.\n"
+
+
 def test_nothing_of_a_folder_with_a_fault_is_imported(environment: str, steadylight: Steadylight, folder: Path) -> None:
     (folder / "zzz.md").write_text("---\ntitle: T\ncolour: red\n---\nX")
     (folder / "yyy.md").write_text("X")

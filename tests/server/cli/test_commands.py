@@ -42,6 +42,7 @@ def test_these_are_the_commands() -> None:
         "audit list",
         *(f"articles {one}" for one in ("list", "show", "history", "diff", "publish", "expire", "import", "export")),
         "articles affected",
+        "articles due",
         "apply",
         "import customers",
         "blueprint show",

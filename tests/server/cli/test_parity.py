@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,9 @@ def test_the_keys_that_it_made_are_ended(bank: Receiver, steadylight: Steadyligh
         assert steadylight.json("key", "list", channel) == []
         (key,) = steadylight.json("key", "list", channel, "--ended")
         assert key["scopes"] == ["actions:write", "customers:read", "perform:statements"]
+        # Whoever is killed in between ends nothing: they end by themselves.
+        made, ends = (datetime.fromisoformat(key[name]) for name in ("created_at", "expires_at"))
+        assert ends - made == timedelta(seconds=3 * (2 * 30 + 10) + 60)
 
 
 @pytest.mark.parametrize(

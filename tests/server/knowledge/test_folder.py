@@ -1,7 +1,7 @@
 """Articles as a folder of Markdown: what is written is read again, and every fault is told by file and line."""
 
 import tempfile
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from string import printable
 
@@ -75,6 +75,41 @@ def test_an_article_is_read_from_its_files(tmp_path: Path) -> None:
     put(tmp_path, help__roaming_md=OWN, help__roaming_de_md=GERMAN, README_md="# Ours", _git__x_md="no article")
 
     assert folder.read(tmp_path) == {"help/roaming": EXPECTED.arranged()}
+
+
+@pytest.mark.parametrize(
+    ("written", "at", "again"),
+    [
+        ("2026-12-31", datetime(2026, 12, 31, tzinfo=UTC), "expires: 2026-12-31\n"),
+        ("'2026-12-31'", datetime(2026, 12, 31, tzinfo=UTC), "expires: 2026-12-31\n"),
+        (
+            "2026-12-31T18:00:00+02:00",
+            datetime(2026, 12, 31, 16, tzinfo=UTC),
+            "expires: '2026-12-31T16:00:00Z'\n",
+        ),
+        (
+            "2026-12-31t23:59:59.9996z",
+            datetime(2026, 12, 31, 23, 59, 59, 999000, UTC),
+            "expires: '2026-12-31T23:59:59.999Z'\n",
+        ),
+    ],
+)
+def test_when_an_article_ends_is_a_day_or_a_moment(written: str, at: datetime, again: str) -> None:
+    given = {"offer.md": f"---\ntitle: Offer\nexpires: {written}\n---\nHalf price.\n"}
+
+    found = folder.content(given)["offer"]
+
+    assert found.expires_at == at
+    assert again in texts(found, "offer")["offer.md"]
+    assert folder.content(texts(found, "offer")) == {"offer": found}
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-12-32", "31.12.2026", "2026-12-31T18:00:00", "1798675200", "soon", "20261231"]
+)
+def test_what_is_no_moment_is_told_with_its_line(written: str) -> None:
+    with pytest.raises(BadFolder, match=r"offer.md:3: expires: a day such as 2027-06-30 is wanted, or a moment"):
+        folder.content({"offer.md": f"---\ntitle: Offer\nexpires: {written}\n---\nHalf price.\n"})
 
 
 def test_an_article_is_written_as_a_person_would_write_it() -> None:

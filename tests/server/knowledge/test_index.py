@@ -3,6 +3,7 @@
 import random
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -241,6 +242,47 @@ def test_what_somebody_finds_is_the_same_as_if_there_were_nothing_else(
     assert whole.search(query, audiences=audiences, counts=True) == own.search(query, audiences=audiences, counts=True)
     assert whole.suggest(query, audiences=audiences) == own.suggest(query, audiences=audiences)
     assert all(hit.entry.audience in audiences for hit in whole.search(query, audiences=audiences).hits)
+
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+moments = st.integers(0, 4).map(lambda days: BEGIN + timedelta(days))
+
+
+@given(
+    st.lists(entries, max_size=20),
+    st.dictionaries(st.sampled_from(["a", "b", "c", "d", "e"]), moments),
+    st.lists(moments, min_size=1, max_size=3),
+    queries,
+    st.sets(st.sampled_from(["all", "gold"])),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_has_ended_is_the_same_as_what_was_never_there(
+    several: list[Entry], ends: dict[str, datetime], asked: list[datetime], query: str, audiences: set[str]
+) -> None:
+    """Hits, scores, counts, what was meant and suggestions, at the very moment, and whichever is asked for first."""
+    several = [replace(one, expires_at=ends.get(one.article)) for one in several]
+    index = Index()
+    index.change({one.article: [other for other in several if other.article == one.article] for one in several})
+
+    for at in asked:
+        left = [one for one in several if one.expires_at is None or one.expires_at > at]
+        alone = Index()
+        alone.change({one.article: [other for other in left if other.article == one.article] for one in left})
+        assert index.search(query, audiences=audiences, at=at, counts=True) == alone.search(
+            query, audiences=audiences, counts=True
+        )
+        assert index.suggest(query, audiences=audiences, at=at) == alone.suggest(query, audiences=audiences)
+
+
+def test_how_long_an_answer_lasts_is_told_by_what_is_for_whoever_asks(index: Index) -> None:
+    tomorrow = BEGIN + timedelta(1)
+    index.put("margins", [replace(MARGINS, expires_at=BEGIN)])
+    index.put("bills", [replace(BILLS, expires_at=tomorrow)])
+
+    assert index.search("roaming", audiences=["all"]).until == tomorrow
+    assert index.search("roaming", audiences=["all", "staff"]).until == BEGIN
+    assert index.search("roaming", audiences=["all", "staff"], at=BEGIN).until == tomorrow
+    assert index.search("roaming", audiences=["all"], at=tomorrow).until is None
 
 
 @given(st.text(max_size=2 * MOST_QUERY))

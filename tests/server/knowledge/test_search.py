@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import structlog
@@ -123,6 +124,44 @@ async def test_what_is_for_others_is_not_found_by_any_way(slices: Slices) -> Non
         assert found(slices.search, "margins", AGENT) == ["b#body", "a#inside"]
         assert slices.search.suggest("mar", AGENT) == ["margins"]
         assert [one.name for one in slices.search.search("margins", AGENT, counts=True).topics] == ["money"]
+
+
+async def test_what_ends_by_itself_is_not_found_from_that_moment_on_at_any_server(slices: Slices) -> None:
+    slices.clock.at = begin = now()
+    end = begin + timedelta(hours=1)
+    other = slices.beside()
+    await publish(slices, "offer", content(fragment(body="A carnival tariff."), topics=("sale",), expires_at=end))
+    await publish(slices, "usual", content(fragment(body="The usual tariff.")))
+
+    async with slices.search.following(), other.search.following():
+        for search in (slices.search, other.search):
+            slices.clock.at = begin
+            before = search.search("tariff", CUSTOMER, counts=True)
+            assert (before.total, [one.name for one in before.topics], before.lasts) == (2, ["sale"], end - begin)
+            assert search.suggest("carn", CUSTOMER) == ["carnival"]
+            slices.clock.at = end - timedelta(milliseconds=1)
+            assert found(search, "carnival") == ["offer#body"]
+            slices.clock.at = end
+            after = search.search("tariff", CUSTOMER, counts=True)
+            assert ([hit.article.slug for hit in after.hits], after.total) == (["usual"], 1)
+            assert (list(after.topics), after.lasts) == ([], None)
+            assert search.search("carnivla", CUSTOMER, counts=True) == Answer()
+            assert search.suggest("carn", CUSTOMER) == []
+        await publish(slices, "later", content(fragment(body="Later.")))
+        await until(lambda: found(slices.search, "later") == ["later#body"])
+        assert not slices.search._index.ended(end)  # the change took it out
+
+
+async def test_what_has_ended_is_found_again_when_it_is_prolonged(slices: Slices) -> None:
+    slices.clock.at = begin = now()
+    offer = content(fragment(body="A carnival tariff."), expires_at=begin)
+    revision = await publish(slices, "offer", offer)
+
+    async with slices.search.following():
+        assert found(slices.search, "carnival") == []
+        longer = content(fragment(body="A carnival tariff."), expires_at=begin + timedelta(1))
+        await publish(slices, "offer", longer, revision)
+        await until(lambda: found(slices.search, "carnival") == ["offer#body"])
 
 
 async def test_the_locale_decides_which_of_two_texts_is_found(slices: Slices) -> None:

@@ -198,7 +198,15 @@ class ThreadDelivery:
             self._is_held = False
 
     def _await_work(self) -> None:
-        self._wait_for(1, None)
+        # First without being rung for: in a steady flow there is something when the time is up, and to ring is a system
+        # call, which is dear to who records.
+        self._gather()
+        if not self._recorder.queue.waiting():
+            self._wait_for(1, None)
+            self._gather()
+
+    def _gather(self) -> None:
+        """Waits for company, unless somebody is in a hurry."""
         if not self._flushing:
             self._wait_for(self._options.batch_count, self._options.linger)
 

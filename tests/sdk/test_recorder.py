@@ -155,7 +155,7 @@ def refusal(index: int) -> Verdict:
 
 def test_verdicts_are_counted_and_retries_kept(recorder: Recorder) -> None:
     for _ in range(4):
-        recorder.record("t", common=Common.of("c", ()))
+        recorder.record("t", common=Common("c", ()))
     batch = recorder.take(9, 9_000)
 
     recorder.settle(batch, Judgement("SDXR", (refusal(2),), token="t-1"))
@@ -295,7 +295,7 @@ def test_the_id_of_what_is_on_disk_is_told_whatever_the_hook_made_of_the_action(
     turned = Options(spool=tmp_path, before_record=lambda action: dict(reversed(action.items())))
     recorder = Recorder(turned, endpoint=Endpoint("http://here/graphql", "sl_key"))
 
-    id = recorder.record("t", {"a": 1}, Common.of("c", ()))
+    id = recorder.record("t", {"a": 1}, Common("c", ()))
 
     [entry] = recorder.take(10, 10_000)
     assert entry.id == id
@@ -327,7 +327,7 @@ def test_the_hook_comes_before_redaction() -> None:
 def test_an_action_larger_than_a_request_is_refused_at_the_call(caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder(Options(batch_bytes=500))
 
-    assert recorder.record("t", common=Common.of("c", [{"value": "x" * 600}])) is None
+    assert recorder.record("t", common=Common("c", [{"value": "x" * 600}])) is None
 
     assert "of the 500 that a request may hold." in warnings(caplog)[0]
 

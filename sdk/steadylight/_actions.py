@@ -16,7 +16,7 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from pydantic_core import PydanticSerializationError, to_json
+from ._json import SerializationError, to_json
 
 #: Bytes of one action's properties as JSON, and how deep they may nest, properties themselves being the first level.
 MAX_PROPERTIES = 32_768
@@ -219,7 +219,7 @@ def _quickly(value: Mapping[str, Any]) -> bytes | None:
     """JSON at a fourth of the cost; None where it takes a closer look."""
     try:
         return to_json(value)
-    except (PydanticSerializationError, UnicodeError):
+    except (SerializationError, UnicodeError):
         return None
 
 

@@ -13,6 +13,7 @@ from ._recorder import Recorder, log
 #: (kind, value), or (kind, value, assurance).
 IdentifierLike = tuple[str, str] | tuple[str, str, str]
 Identifiers = tuple[Mapping[str, str], ...]
+_ASSURANCES = {each.value: each.value for each in Assurance}
 
 
 def identifiers_of(
@@ -47,8 +48,8 @@ def _subject(token: str) -> list[str]:
 
 def _assurance(name: str) -> str:
     try:
-        return Assurance(name).value
-    except ValueError:
+        return _ASSURANCES[name]
+    except (KeyError, TypeError):
         log.warning("%r is no assurance (%s); taken as CLAIMED", name, ", ".join(Assurance))
         return Assurance.CLAIMED.value
 

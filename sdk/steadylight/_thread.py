@@ -1,6 +1,6 @@
 """Plays the delivery in a background thread, for Client.
 
-It waits for work, gathers company for the first action, sends, and pauses as the protocol says. flush() and close() are
+It waits for work, gathers company for what came, sends, and pauses as the protocol says. flush() and close() are
 a hurry: gathering ends, and a pause is cut short once, though never below what the server asked for. While more than a
 batch waits and the server takes it, further threads help, and end when there is nothing left to help with.
 

@@ -64,6 +64,26 @@ def test_an_id_that_is_empty_is_none(recorder: Recorder) -> None:
     assert [action["id"] for action in recorded(recorder)] == [made]
 
 
+@pytest.mark.parametrize(("type", "told"), [(5, 5), (None, None), ('say "no"\n', 'say "no"\n'), ("\ud800", "\ufffd")])
+def test_a_type_of_any_kind_is_told_to_the_server(type: Any, told: Any) -> None:
+    recorder = Recorder(Options())
+
+    id = recorder.record(type, {"a": 1})
+
+    [action] = recorded(recorder)
+    assert (action["id"], action["type"], action["properties"]) == (id, told, {"a": 1})
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, float("inf"), float("nan")])
+def test_a_number_that_the_database_lacks_is_text(value: Any) -> None:
+    recorder = Recorder(Options())
+    recorder.record("t", {"a": "x", "b": 2**63 - 1, "c": -(2**63), "d": True, "e": None, "f": 1e300, "g": value})
+
+    [action] = recorded(recorder)
+    kept = {"a": "x", "b": 2**63 - 1, "c": -(2**63), "d": True, "e": None, "f": 1e300}
+    assert action["properties"] == {**kept, "g": str(value)}
+
+
 def test_a_naive_time_is_utc_and_warned_of_once(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         recorder.record("t", at=datetime(2026, 1, 2))  # noqa: DTZ001

@@ -40,6 +40,8 @@ from ._task import TaskDelivery
 class AsyncContact(Recording):
     """One visit, call or chat of an AsyncClient."""
 
+    __slots__ = ("_light",)
+
     def __init__(
         self, light: "AsyncClient", identifiers: Identifiers, key: str | None, token: str | None, persona: str | None
     ) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 class Contact(Recording):
     """One visit, call or chat of a Client."""
 
+    __slots__ = ("_light",)
+
     def __init__(
         self, light: "Client", identifiers: Identifiers, key: str | None, token: str | None, persona: str | None
     ) -> None:

@@ -13,6 +13,7 @@ from ._recorder import Recorder, log
 #: (kind, value), or (kind, value, assurance).
 IdentifierLike = tuple[str, str] | tuple[str, str, str]
 Identifiers = tuple[Mapping[str, str], ...]
+_ASSURANCES = {each.value: each.value for each in Assurance}
 
 
 def identifiers_of(
@@ -26,11 +27,12 @@ def identifiers_of(
     if token is not None and not listed and not any(named.values()):
         listed = tuple(("login", subject, Assurance.LOGIN.value) for subject in _subject(token))
     pairs: list[Any] = [(kind.replace("_", "-"), value) for kind, value in named.items()]
-    return tuple(
+    told = [
         {"kind": str(each[0]), "value": str(each[1]), "assurance": _assurance(each[2] if len(each) > 2 else assurance)}
         for each in (*pairs, *listed)
         if each[1] is not None
-    )
+    ]
+    return tuple(told)
 
 
 def _subject(token: str) -> list[str]:
@@ -46,14 +48,16 @@ def _subject(token: str) -> list[str]:
 
 def _assurance(name: str) -> str:
     try:
-        return Assurance(name).value
-    except ValueError:
+        return _ASSURANCES[name]
+    except (KeyError, TypeError):
         log.warning("%r is no assurance (%s); taken as CLAIMED", name, ", ".join(Assurance))
         return Assurance.CLAIMED.value
 
 
 class Recording:
     """One visit, call or chat, as its channel records it. Nothing here raises or waits for the network."""
+
+    __slots__ = ("__weakref__", "_common", "_key", "_known", "_persona", "_recorder", "_token")
 
     def __init__(
         self,
@@ -86,9 +90,14 @@ class Recording:
     def _is(self, identifiers: Identifiers) -> None:
         """From now on actions carry these."""
         self._known = identifiers
-        named = () if self._persona is None else ({"kind": "persona", "value": self._persona, "assurance": "CLAIMED"},)
-        self._identifiers = (*identifiers, *named)
-        self._common = Common.of(self._key, self._identifiers)
+        if self._persona is not None:
+            identifiers = (*identifiers, {"kind": "persona", "value": self._persona, "assurance": "CLAIMED"})
+        self._common = Common(self._key, identifiers)
+
+    @property
+    def _identifiers(self) -> Identifiers:
+        """What actions carry now."""
+        return self._common.identifiers
 
     def record(
         self,
@@ -111,11 +120,11 @@ class Recording:
         (a UUID) where the same fact may be recorded twice: it is stored once.
         """
         if actor == "CUSTOMER" and agent is None and subject is None and journey is None and traits is None:
-            return self._recorder.record(type, properties, self._common, id=id, at=at)
+            return self._recorder.record(type, properties, self._common, None, id, at)
         given = {"agent": agent, "journey": journey, "traits": traits, "subject": subject}
         more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         more["actor"] = actor if agent is None else "AGENT"
-        return self._recorder.record(type, properties, self._common, more, id=id, at=at)
+        return self._recorder.record(type, properties, self._common, more, id, at)
 
     def identify(
         self,

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from . import _notes, _operations
-from ._actions import IDS, Common, Entry, Unfit, encode, rfc3339
+from ._actions import IDS, Common, Entry, Unfit, encode, encode_new, rfc3339
 from ._answers import Answer, Judgement, read
 from ._errors import (
     Forbidden,
@@ -56,7 +56,10 @@ class Recorder:
         self._options = options
         self._on_refused = on_refused
         self._scrubbing = Scrubbing(options)
+        self._largest = options.batch_bytes
         self._reads_clock = options.now is utc_now
+        #: What is given is kept as it is.
+        self._is_plain = self._reads_clock and not self._scrubbing.is_needed
         #: Tells the delivery that there is something new; set by whoever delivers.
         self.wake: Callable[[], None] = lambda: None
         self._warned: set[str] = set()
@@ -138,7 +141,6 @@ class Recorder:
         properties: Mapping[str, Any] | None = None,
         common: Common = _NOTHING,
         more: Mapping[str, Any] | None = None,
-        *,
         id: object = None,
         at: object = None,
     ) -> str | None:
@@ -147,29 +149,15 @@ class Recorder:
         Its id, or None when it could not be kept: counted, and warned of once for each cause.
         """
         try:
-            new, now = IDS.stamp()
-            id = str(id) if id else new
-            if at is None and self._reads_clock:
-                at = now
-            elif not isinstance(at, str):
-                at = self._told_time(at or self._options.now())
-            head = {"id": id, "sequence": IDS.sequence(), "type": type, "at": at}
-            shared = common.by_customer
-            if more is not None:
-                head.update(more)
-                shared = common.json
-                if "subject" in more and not isinstance(more["subject"], Mapping):
-                    head["subject"] = dict(zip(("kind", "id"), more["subject"], strict=False))
-            if self._scrubbing.is_needed:
-                head, properties = self._scrubbed({"actor": "CUSTOMER", **head, **common.members}, properties)
-                id, shared = str(head.pop("id")), b""
-                head = {"id": id, **head}  # first, whatever the hook made of it
             changes: list[str] = []
-            payload = encode(head, shared, properties, changes)
+            if more is None and at is None and not id and self._is_plain:
+                id, payload = encode_new(type, properties, common.by_customer, changes)
+            else:
+                id, payload = self._encoded(type, properties, common, more, id, at, changes)
             if changes:
                 told = "Properties of type %r hold %s, which JSON lacks; it is recorded as text."
                 self._warn("text", told, _short(type), changes[0])
-            if self._is_closed or len(payload) > self._options.batch_bytes:
+            if self._is_closed or len(payload) > self._largest:
                 self._refuse(len(payload))
             elif self.queue.put(id, common.contact, payload, common.bucket):
                 if self.spool is not None and self.spool.trouble is not None:
@@ -188,6 +176,36 @@ class Recorder:
             self._count("unfit")
             self._warn("error", "An action was not recorded: %s.", error.__class__.__name__)
         return None
+
+    def _encoded(
+        self,
+        type: str,
+        properties: Mapping[str, Any] | None,
+        common: Common,
+        more: Mapping[str, Any] | None,
+        id: object,
+        at: object,
+        changes: list[str],
+    ) -> tuple[str, bytes]:
+        """The id and the bytes of an action that is not like most. Raises Unfit and Dropped."""
+        new, now = IDS.stamp()
+        id = str(id) if id else new
+        if at is None and self._reads_clock:
+            at = now
+        elif not isinstance(at, str):
+            at = self._told_time(at or self._options.now())
+        head = {"id": id, "sequence": IDS.sequence(), "type": type, "at": at}
+        shared = common.by_customer
+        if more is not None:
+            head.update(more)
+            shared = common.json
+            if "subject" in more and not isinstance(more["subject"], Mapping):
+                head["subject"] = dict(zip(("kind", "id"), more["subject"], strict=False))
+        if self._scrubbing.is_needed:
+            head, properties = self._scrubbed({"actor": "CUSTOMER", **head, **common.members}, properties)
+            id, shared = str(head.pop("id")), b""
+            head = {"id": id, **head}  # first, whatever the hook made of it
+        return id, encode(head, shared, properties, changes)
 
     def _refuse(self, size: int) -> None:
         """What is too large, or too late. Raises Unfit."""

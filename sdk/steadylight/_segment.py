@@ -43,6 +43,8 @@ _HEADER = struct.Struct("<8sH6xQ8x")
 _RECORD = struct.Struct("<4sIIH")
 _ACKNOWLEDGED = struct.Struct("<Q")
 _pack, _unpack = _RECORD.pack, _RECORD.unpack_from
+#: Bytes of a record beside its action.
+FRAME = _RECORD.size
 _32_BITS = 0xFFFF_FFFF
 
 
@@ -57,12 +59,6 @@ class Record(NamedTuple):
     end: int
     bucket: int
     payload: bytes | None
-
-
-def framed(bucket: int, payload: bytes) -> bytes:
-    """The record of an action."""
-    size = len(payload)
-    return _pack(MARK, size, crc32(payload, (size << 14 | bucket) & _32_BITS), bucket) + payload
 
 
 def records(data: bytes, at: int = 0, base: int = 0) -> Iterator[Record]:
@@ -86,7 +82,7 @@ def records(data: bytes, at: int = 0, base: int = 0) -> Iterator[Record]:
 
 
 def _intact(data: bytes, at: int, base: int) -> Record | None:
-    body = at + _RECORD.size
+    body = at + FRAME
     if body > len(data):
         return None
     mark, size, checksum, bucket = _unpack(data, at)
@@ -160,12 +156,14 @@ class Segment:
         """The undelivered actions in a file, whoever it belongs to. Raises Foreign and OSError."""
         return [each.payload for each in records(*_read(path)) if each.payload is not None]
 
-    def append(self, frame: bytes) -> bool:
-        """One more record; False where there is no room for it, or it is sealed."""
-        end = self.end + len(frame)
+    def append(self, bucket: int, payload: bytes) -> bool:
+        """One more action; False where there is no room for it, or it is sealed."""
+        size, start = len(payload), self.end
+        end = start + FRAME + size
         if self._map is None or end > self.size:
             return False
-        self._map[self.end : end] = frame
+        checksum = crc32(payload, (size << 14 | bucket) & _32_BITS)
+        self._map[start:end] = _pack(MARK, size, checksum, bucket) + payload
         self.written += 1
         self.end = end
         return True
@@ -187,7 +185,7 @@ class Segment:
 
         `at_least` 1 takes the first however large it is. Raises OSError when the file cannot be read.
         """
-        wanted = min(self.end - self.read, max(size, 0) + count * _RECORD.size)
+        wanted = min(self.end - self.read, max(size, 0) + count * FRAME)
         if wanted <= 0:
             return [], 0
         found = self._cut(wanted, count, size, at_least)

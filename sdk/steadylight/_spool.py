@@ -26,7 +26,7 @@ from contextlib import suppress
 from ._actions import BUCKETS, Entry, bucket
 from ._owner import Owner, owners
 from ._queue import MemoryQueue, taken
-from ._segment import HEADER, Foreign, Segment, framed
+from ._segment import FRAME, HEADER, Foreign, Segment
 
 #: Bytes of a segment.
 SEGMENT = 1 << 20
@@ -94,21 +94,21 @@ class Spool:
 
     def put(self, id: str, contact: str | None, payload: bytes, at: int | None = None) -> bool:
         """Keep it. False: no room, and it is not kept. `at` is the contact's bucket, from who knows it."""
-        shared = at if at is not None else 0 if contact is None else bucket(contact)
-        frame = framed(shared, payload)
+        if at is None:
+            at = 0 if contact is None else bucket(contact)
         try:
             while True:
                 for lane in self._lanes:
                     if lane.acquire(False):
                         try:
-                            while not lane.segment.append(frame):
-                                lane.segment = self._after(lane.segment, len(frame))
+                            while not lane.segment.append(at, payload):
+                                lane.segment = self._after(lane.segment, FRAME + len(payload))
                             lane.count += 1
-                            lane.buckets[shared] += 1
+                            lane.buckets[at] += 1
                             return True
                         finally:
                             lane.release()
-                self._lanes.append(_Lane(self._made(len(frame))))
+                self._lanes.append(_Lane(self._made(FRAME + len(payload))))
         except Full:
             return False
         except OSError as error:

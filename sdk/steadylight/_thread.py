@@ -1,6 +1,6 @@
 """Plays the delivery in a background thread, for Client.
 
-It waits for work, gathers company for the first action, sends, and pauses as the protocol says. flush() and close() are
+It waits for work, gathers company for what came, sends, and pauses as the protocol says. flush() and close() are
 a hurry: gathering ends, and a pause is cut short once, though never below what the server asked for. While more than a
 batch waits and the server takes it, further threads help, and end when there is nothing left to help with.
 
@@ -198,7 +198,15 @@ class ThreadDelivery:
             self._is_held = False
 
     def _await_work(self) -> None:
-        self._wait_for(1, None)
+        # First without being rung for: in a steady flow there is something when the time is up, and to ring is a system
+        # call, which is dear to who records.
+        self._gather()
+        if not self._recorder.queue.waiting():
+            self._wait_for(1, None)
+            self._gather()
+
+    def _gather(self) -> None:
+        """Waits for company, unless somebody is in a hurry."""
         if not self._flushing:
             self._wait_for(self._options.batch_count, self._options.linger)
 

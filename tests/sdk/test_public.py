@@ -82,12 +82,39 @@ def test_who_only_records_loads_no_models_and_no_event_loop() -> None:
     told = (
         "import sys; from steadylight import Client, Options, Assurance; "
         "light = Client('http://127.0.0.1:9', 'sl_x', options=Options(spool=None)); light.contact('k').record('a.b'); "
-        "print(sorted({'pydantic', 'asyncio'} & set(sys.modules)), light.stats().recorded); light.close(0)"
+        "print(sorted({'pydantic', 'pydantic_core', 'asyncio'} & set(sys.modules)), light.stats().recorded); "
+        "light.close(0)"
     )
 
     result = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
 
     assert result.stdout == "[] 1\n"
+
+
+@pytest.mark.parametrize("first", ["pydantic, pydantic_core", "steadylight._json"])
+def test_pydantic_is_whole_whoever_is_loaded_first(first: str) -> None:
+    told = (
+        f"import {first}; import pydantic_core._pydantic_core, pydantic; from steadylight import _json; "
+        "same = pydantic_core._pydantic_core.PydanticSerializationError is _json.SerializationError; "
+        "print(same, pydantic.TypeAdapter(dict[str, int]).dump_json({'a': 1}) == _json.to_json({'a': 1}))"
+    )
+
+    result = subprocess.run([sys.executable, "-W", "error", "-c", told], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "True True\n"
+
+
+def test_without_its_extension_the_package_is_loaded() -> None:
+    told = (
+        "import sys; from importlib.machinery import PathFinder; found = PathFinder.find_spec; "
+        "PathFinder.find_spec = lambda name, *where: None if where and name.startswith('pydantic_core._') and "
+        "'pydantic_core' not in sys.modules else found(name, *where); "
+        "from steadylight import _json; print('pydantic_core' in sys.modules, _json.to_json({'a': 1}))"
+    )
+
+    result = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "True b'{\"a\":1}'\n"
 
 
 def test_the_operations_are_the_files_of_the_contract() -> None:

@@ -64,6 +64,26 @@ def test_an_id_that_is_empty_is_none(recorder: Recorder) -> None:
     assert [action["id"] for action in recorded(recorder)] == [made]
 
 
+@pytest.mark.parametrize(("type", "told"), [(5, 5), (None, None), ('say "no"\n', 'say "no"\n'), ("\ud800", "\ufffd")])
+def test_a_type_of_any_kind_is_told_to_the_server(type: Any, told: Any) -> None:
+    recorder = Recorder(Options())
+
+    id = recorder.record(type, {"a": 1})
+
+    [action] = recorded(recorder)
+    assert (action["id"], action["type"], action["properties"]) == (id, told, {"a": 1})
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, float("inf"), float("nan")])
+def test_a_number_that_the_database_lacks_is_text(value: Any) -> None:
+    recorder = Recorder(Options())
+    recorder.record("t", {"a": "x", "b": 2**63 - 1, "c": -(2**63), "d": True, "e": None, "f": 1e300, "g": value})
+
+    [action] = recorded(recorder)
+    kept = {"a": "x", "b": 2**63 - 1, "c": -(2**63), "d": True, "e": None, "f": 1e300}
+    assert action["properties"] == {**kept, "g": str(value)}
+
+
 def test_a_naive_time_is_utc_and_warned_of_once(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         recorder.record("t", at=datetime(2026, 1, 2))  # noqa: DTZ001
@@ -155,7 +175,7 @@ def refusal(index: int) -> Verdict:
 
 def test_verdicts_are_counted_and_retries_kept(recorder: Recorder) -> None:
     for _ in range(4):
-        recorder.record("t", common=Common.of("c", ()))
+        recorder.record("t", common=Common("c", ()))
     batch = recorder.take(9, 9_000)
 
     recorder.settle(batch, Judgement("SDXR", (refusal(2),), token="t-1"))
@@ -295,7 +315,7 @@ def test_the_id_of_what_is_on_disk_is_told_whatever_the_hook_made_of_the_action(
     turned = Options(spool=tmp_path, before_record=lambda action: dict(reversed(action.items())))
     recorder = Recorder(turned, endpoint=Endpoint("http://here/graphql", "sl_key"))
 
-    id = recorder.record("t", {"a": 1}, Common.of("c", ()))
+    id = recorder.record("t", {"a": 1}, Common("c", ()))
 
     [entry] = recorder.take(10, 10_000)
     assert entry.id == id
@@ -327,7 +347,7 @@ def test_the_hook_comes_before_redaction() -> None:
 def test_an_action_larger_than_a_request_is_refused_at_the_call(caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder(Options(batch_bytes=500))
 
-    assert recorder.record("t", common=Common.of("c", [{"value": "x" * 600}])) is None
+    assert recorder.record("t", common=Common("c", [{"value": "x" * 600}])) is None
 
     assert "of the 500 that a request may hold." in warnings(caplog)[0]
 

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 import anyio
-import coverage
 import httpx
 import pymongo
 import pytest
@@ -41,23 +40,6 @@ ROOM_IN_MEMORY = 4 << 30
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def unmeasured() -> Iterator[None]:
-    """For tests that do at length what others have done already: coverage rests, in the processes they start as well.
-
-    Measuring doubles the time of what is measured, and theirs would add no line.
-    """
-    measuring = coverage.Coverage.current()
-    if measuring is None:
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG")  # by which coverage's `patch = subprocess` tells children to measure
-        measuring.stop()
-        yield
-        measuring.start()
 
 
 @pytest.fixture(autouse=True)

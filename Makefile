@@ -21,7 +21,6 @@ help: ## This list.
 
 test: check $(GRAPHIQL) ## Everything: lint, types, imports, then all tests with coverage. ARGS="-k name" is handed to pytest.
 	@$(browser)
-	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(BIN)/python -m pytest -p tests.house.coverage_floor $(WORKERS) $(ARGS)
 
 check: $(READY) ## Lint, format, types and import contracts, without the tests.

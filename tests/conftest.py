@@ -14,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 import anyio
-import coverage
 import httpx
 import pymongo
 import pytest
@@ -31,6 +30,7 @@ from steadylight_server.core.audit import Audit, AuditStore
 from steadylight_server.core.config import Settings
 from steadylight_server.core.embedded import EmbeddedDatabase
 from steadylight_server.core.mongo import Database
+from tests.databases import Databases
 from tests.factories import BY
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -41,23 +41,6 @@ ROOM_IN_MEMORY = 4 << 30
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def unmeasured() -> Iterator[None]:
-    """For tests that do at length what others have done already: coverage rests, in the processes they start as well.
-
-    Measuring doubles the time of what is measured, and theirs would add no line.
-    """
-    measuring = coverage.Coverage.current()
-    if measuring is None:
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG")  # by which coverage's `patch = subprocess` tells children to measure
-        measuring.stop()
-        yield
-        measuring.start()
 
 
 @pytest.fixture(autouse=True)
@@ -168,12 +151,13 @@ class LiveServer:
         answer: dict[str, Any] = response.json()
         return answer
 
-    def stop(self) -> None:
+    def stop(self, *, drop: bool = True) -> None:
         """Shuts down as SIGTERM does, and drops the database."""
         self._server.should_exit = True
         self._thread.join(15)
         assert not self._thread.is_alive(), "the server did not stop"
-        self.client.drop_database(self.settings.database)
+        if drop:
+            self.client.drop_database(self.settings.database)
         self.client.close()
         structlog.reset_defaults()  # the application set up the logs of this process, which other tests look at
 
@@ -199,20 +183,36 @@ class LiveServer:
 
 def settings_for(mongod: EmbeddedDatabase, **given: Any) -> Settings:
     """Settings with a database of their own on the session's mongod."""
-    return Settings(mongodb_uri=mongod.uri, database=f"test-{uuid4().hex[:12]}", log_level="error", **given)
+    given.setdefault("database", f"test-{uuid4().hex[:12]}")
+    return Settings(mongodb_uri=mongod.uri, log_level="error", **given)
+
+
+@pytest.fixture(scope="session")
+def databases(mongod: EmbeddedDatabase) -> Iterator[Databases]:
+    """Of the session's mongod, each used by one test after the other."""
+    databases = Databases(mongod.uri)
+    yield databases
+    databases.close()
+
+
+@contextmanager
+def _served(mongod: EmbeddedDatabase, databases: Databases) -> Iterator[LiveServer]:
+    name = databases.take()
+    live = LiveServer(settings_for(mongod, database=name))
+    yield live
+    live.stop(drop=False)
+    databases.give_back(name)
 
 
 @pytest.fixture
-def server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
+def server(mongod: EmbeddedDatabase, databases: Databases) -> Iterator[LiveServer]:
     """A server with nothing in it."""
-    live = LiveServer(settings_for(mongod))
-    yield live
-    live.stop()
+    with _served(mongod, databases) as live:
+        yield live
 
 
 @pytest.fixture(scope="module")
-def shared_server(mongod: EmbeddedDatabase) -> Iterator[LiveServer]:
+def shared_server(mongod: EmbeddedDatabase, databases: Databases) -> Iterator[LiveServer]:
     """A server for all tests of a module, which must not look at more than they made."""
-    live = LiveServer(settings_for(mongod))
-    yield live
-    live.stop()
+    with _served(mongod, databases) as live:
+        yield live

@@ -26,7 +26,6 @@ LISTED = f"query ($for: ViewpointInput, $after: String) {{ articles(for: $for, f
 ONE = f"query ($by: ArticleBy!, $for: ViewpointInput) {{ article(by: $by, for: $for) {{ slug {FRAGMENTS} }} }}"
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_each_viewer_is_shown_what_is_for_them_and_nothing_else(server: LiveServer) -> None:
     matrix(server, viewers=VIEWERS, articles=ARTICLES, seed=uuid4().int % 10_000)
 

@@ -31,7 +31,6 @@ from tests.contract.permissions import ASKERS, rows
 from tests.factories import BY, action, batch, login, now
 from tests.issuers import IssuerKit
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
 SCHEMA = build_schema((Path(__file__).parents[2] / "schema/schema.graphql").read_text())
 ROWS = rows()
 FIRST, SECOND = f"first-{uuid4().hex[:8]}", f"second-{uuid4().hex[:8]}"

@@ -1,42 +1,42 @@
 """A pytest plugin: measures branch coverage of both packages and fails the run below the floor.
 
 `make test` loads it with `-p`, before any of our modules is imported; a run by hand without it is not measured. It is a
-plugin and not a `coverage run` around pytest, so that pytest's own summary stays the last line printed. Processes that
-tests start are measured too (`patch = subprocess` in pyproject.toml). So are the workers among whom pytest-xdist deals
-out the tests: each saves what it measured, and the process that started them combines it all and judges.
+plugin and not a `coverage run` around pytest, so that pytest's own summary stays the last line printed. What runs is
+noted by `probes`, in the workers among whom pytest-xdist deals out the tests and in the processes that tests start as
+well; the process that started them all hands it to coverage.py and judges.
 """
 
 import io
-from pathlib import Path
+import os
 
 import coverage
 import pytest
-from coverage.exceptions import NoDataError
+from coverage.parser import PythonParser
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = {"steadylight": ROOT / "sdk/steadylight", "steadylight_server": ROOT / "server/steadylight_server"}
+from tests.house import probes
+from tests.house.instrumented import ran
+
 FLOOR = 95.0
 
-
-def measuring() -> coverage.Coverage:
-    """What measures this process: in a worker, as in whatever pytest starts, it has begun; else it begins now."""
-    if (begun := coverage.Coverage.current()) is not None:
-        return begun
-    begins = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
-    begins.start()
-    return begins
-
-
-_measuring = measuring()
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    probes.begin()
+probes.install()
 _shown = io.StringIO()
+_verdicts: list[str] = []
 
 
-def covered(measured: coverage.Coverage, include: str, shown: io.StringIO) -> float:
-    """Percent of the lines and branches of the files `include` that ran, written to `shown`; 0 when none was seen."""
-    try:
-        return measured.report(include=include, file=shown)
-    except NoDataError:
-        return 0.0
+def measured() -> coverage.Coverage:
+    """What ran, as if coverage.py had measured it itself. Files that nobody imported are in it, too."""
+    result = coverage.Coverage(data_file=None, config_file=str(probes.ROOT / "pyproject.toml"))
+    arcs = {}
+    for path, (source, noted) in probes.noted().items():
+        parser = PythonParser(filename=path)
+        parser.parse_source()
+        arcs[path] = ran(source, path, noted, parser.arcs())
+    result.get_data().add_arcs(arcs)
+    for folder in probes.PACKAGES.values():
+        result.get_data().touch_files([str(file) for file in folder.rglob("*.py")])
+    return result
 
 
 def is_whole(config: pytest.Config) -> bool:
@@ -51,18 +51,14 @@ def is_worker(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Combines what all processes measured; a whole run that passed fails when a package is below the floor."""
-    _measuring.stop()
-    _measuring.save()
+    """A whole run that passed fails when a package is below the floor."""
     if is_worker(session.config):
         return
-    measured = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
-    measured.combine()
-    covered(measured, f"{ROOT}/*", _shown)
-    for package, folder in PACKAGES.items():
-        percent = covered(measured, f"{folder}/*", io.StringIO())
+    told = measured()
+    for package, folder in probes.PACKAGES.items():
+        percent = told.report(include=f"{folder}/*", file=_shown)
         verdict = "" if percent >= FLOOR else f": below the {FLOOR:g} % asked for"
-        _shown.write(f"{package} {percent:.1f} %{verdict}\n")
+        _verdicts.append(f"{package} {percent:.1f} %{verdict}\n")
         if verdict and is_whole(session.config) and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -71,3 +67,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Shows the files that are not wholly covered, then each package against the floor."""
     terminalreporter.section("coverage")
     terminalreporter.write(_shown.getvalue())
+    terminalreporter.write("".join(_verdicts))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+_MEASURING = ("coverage_floor", "probes", "instrumented", "measured/sitecustomize")
+MEASURING = [f"tests/house/{name}.py" for name in _MEASURING]
 BOTH_ARE_TESTED = {
     "tests/test_sdk.py": "def test_sdk():\n    import steadylight\n    assert steadylight.one() == 1\n",
     "tests/test_server.py": "def test_server():\n    import steadylight_server as it\n    assert it.one() == 1\n",
@@ -18,7 +20,7 @@ BOTH_ARE_TESTED = {
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A project of two packages with a function each, measured and judged as this one is, and no test yet."""
-    for name in ("pyproject.toml", "tests/house/coverage_floor.py"):
+    for name in ("pyproject.toml", *MEASURING):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     for package in ("sdk/steadylight", "server/steadylight_server"):

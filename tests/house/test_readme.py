@@ -17,7 +17,6 @@ READMES = sorted(
     for folder in (".", "sdk", "server", "schema", "examples", "tests")
     for file in (ROOT / folder).glob("README.md" if folder == "." else "**/README.md")
 )
-pytestmark = pytest.mark.usefixtures("unmeasured")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 
 

@@ -28,11 +28,6 @@ class Pair:
         return [self.first.url, self.second.url]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _unmeasured(unmeasured: None) -> None:
-    """What runs here has been run by the tests of its parts."""
-
-
 @pytest.fixture(scope="module")
 def pair(mongod: EmbeddedDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     """Shared by the tests of a module, which must not look at more than they made. `key` is the channel web's."""

@@ -41,6 +41,7 @@ from steadylight_server.operations.capabilities import CapabilityOperations
 from steadylight_server.operations.journeys import JourneyOperations
 from steadylight_server.timeline.service import TimelineService
 from tests.conftest import settings_for
+from tests.databases import Databases
 
 # What `Slices.failing` needs to answer as a unique index would.
 TAKEN = {"errorCode": 11000, "errorExtraInfo": {"keyPattern": {"_id": 1}, "keyValue": {"_id": "taken"}}}
@@ -199,17 +200,27 @@ async def opened(settings: Settings) -> AsyncIterator[Slices]:
         await database.client.drop_database(settings.database)
 
 
+@asynccontextmanager
+async def _empty(mongod: EmbeddedDatabase, databases: Databases) -> AsyncIterator[Slices]:
+    """The slices on a database that others may have used before."""
+    settings = settings_for(mongod, database=databases.take())
+    assert settings.mongodb_uri is not None
+    async with open_database(settings, settings.mongodb_uri) as (database, _):
+        yield Slices(settings, database, Clock())
+    databases.give_back(settings.database)
+
+
 @pytest.fixture
-async def slices(mongod: EmbeddedDatabase) -> AsyncIterator[Slices]:
-    """A database of one's own: it takes a fifth of a second."""
-    async with opened(settings_for(mongod)) as slices:
+async def slices(mongod: EmbeddedDatabase, databases: Databases) -> AsyncIterator[Slices]:
+    """A database of one's own."""
+    async with _empty(mongod, databases) as slices:
         yield slices
 
 
 @pytest.fixture(scope="module")
-async def shared(mongod: EmbeddedDatabase) -> AsyncIterator[Slices]:
+async def shared(mongod: EmbeddedDatabase, databases: Databases) -> AsyncIterator[Slices]:
     """A database for all tests of a module, which must not look at more than they made."""
-    async with opened(settings_for(mongod)) as slices:
+    async with _empty(mongod, databases) as slices:
         yield slices
 
 

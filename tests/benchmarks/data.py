@@ -78,8 +78,10 @@ def history(profile_ids: list[UUID], count: int, *, per_visit: int) -> Iterator[
         )
 
 
-async def prepared(settings: Settings, *, actions: int, of_one: int = 100, batches: int = 0) -> str:
-    """A database with that many actions of 1,000 customers, and two customers of 10 and of `of_one`; a key of `web`.
+async def prepared(
+    settings: Settings, *, actions: int, of_one: int = 100, customers: int = 1_000, batches: int = 0
+) -> str:
+    """A database with that many actions of so many customers, and two of 10 and of `of_one`; a key of `web`.
 
     So many `batches` are recorded besides, through which all customers are known.
     """
@@ -91,15 +93,19 @@ async def prepared(settings: Settings, *, actions: int, of_one: int = 100, batch
         viewer = await services.gate.key(key)
         for number in range(batches):
             await services.ingest.record(viewer, batch(number))
-        names = [Key("login", name) for name in ("FEW", "MANY", *(f"C-{number}" for number in range(1_000)))]
-        profiles = await services.identity.resolve(names)
-        few, many, *crowd = (profiles[name] for name in names)
+        names = [Key("login", name) for name in ("FEW", "MANY", *(f"C-{number}" for number in range(customers)))]
+        ids: list[UUID] = []
+        for start in range(0, len(names), 1_000):
+            some = names[start : start + 1_000]
+            profiles = await services.identity.resolve(some)
+            ids += [profiles[name] for name in some]
+        few, many, *crowd = ids
     database = Database(uri, settings.database)
     stores = Stores.of(database, settings)
-    for ids, count, per_visit in (([few], 10, 1), ([many], of_one, 1), (crowd, actions, 50)):
-        coming = history(ids, count, per_visit=per_visit)
-        while some := list(itertools.islice(coming, 2_000)):
-            await stores.actions.append(some)
-            await stores.contacts.project(some)
+    for owners, count in (([few], 10), ([many], of_one), (crowd, actions)):
+        coming = history(owners, count, per_visit=max(1, min(50, count // len(owners))) if owners is crowd else 1)
+        while several := list(itertools.islice(coming, 2_000)):
+            await stores.actions.append(several)
+            await stores.contacts.project(several)
     await database.close()
     return key

@@ -1,12 +1,13 @@
 """Reading a context, beside the least that a read through the same server costs; and what the index is asked.
 
-A context over a `find_one` of equal bytes through the same server; the same with a thousand and a million actions in
-the database, and with 10 and 100,000 of the customer; for every query of a timeline that is offered, the index keys
-examined over what was returned.
+A context over a `find_one` of equal bytes through the same server; the same with a thousand and a million customers in
+the database, whoever of them is asked for, and with 10 and 100,000 actions of the customer; for every query of a
+timeline that is offered, the index keys examined over what was returned.
 """
 
 import itertools
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ async def prove(figures: Figures) -> None:
         small = Settings(mongodb_uri=embedded.uri, database="small", log_level="error")
         large = Settings(mongodb_uri=embedded.uri, database="large", log_level="error")
         key = await prepared(small, actions=1_000)
-        large_key = await prepared(large, actions=MILLION, of_one=MANY)
+        large_key = await prepared(large, actions=MILLION, of_one=MANY, customers=MILLION)
         await _reading(figures, small, key, large, large_key, embedded.uri)
         await _keys_examined(figures, large)
 
@@ -50,35 +51,38 @@ async def prove(figures: Figures) -> None:
 async def _reading(figures: Figures, small: Settings, key: str, large: Settings, large_key: str, uri: str) -> None:
     """One context in all circumstances."""
     with server(uri, small.database) as port, server(uri, large.database) as large_port:
-        whole = graphql(key, FETCH, _who("MANY"))
-        typed = graphql(key, TYPED, _who("MANY"))
+        whole = [graphql(key, FETCH, _who("MANY"))] * READS
+        typed = [graphql(key, TYPED, _who("MANY"))] * READS
         async with connections(port, 1) as (client,):
-            answer = orjson.loads(await client.send(whole))
+            answer = orjson.loads(await client.send(whole[0]))
             document = orjson.dumps(answer["data"]["contextDocument"]).decode()
         figures.note("a context", len(document), "bytes")
         figures.note("actions in it", len(answer["data"]["contextDocument"]["actions"]))
         database = Database(uri, small.database)
         await database.raw["floor"].replace_one({"_id": "one"}, {"body": document}, upsert=True)
         await database.close()
-        floor = request("/floor/one")
+        floor = [request("/floor/one")] * READS
         for at_once in (1, 16, 64):
             ratio = await paired(_reads(port, whole, at_once), _reads(port, floor, at_once), rounds=ROUNDS)
             bound = 4.0 if at_once == 16 else None
             figures.note(f"ContextDocument over find_one of equal bytes, {at_once} at once", ratio, at_most=bound)
         ratio = await paired(_reads(port, typed, 16), _reads(port, floor, 16), rounds=ROUNDS)
         figures.note("typed context over find_one of equal bytes, 16 at once", ratio, at_most=20)
-        few, many = (graphql(large_key, FETCH, {**_who(name), "recent": 10}) for name in ("FEW", "MANY"))
-        few_in_small = graphql(key, FETCH, {**_who("FEW"), "recent": 10})
-        ratio = await paired(_reads(large_port, few, 16), _reads(port, few_in_small, 16), rounds=ROUNDS * 2)
-        figures.note(f"context with {MILLION:,} actions over with 1,000", ratio, at_most=1.2)
+        few, many = ([graphql(large_key, FETCH, {**_who(name), "recent": 10})] * READS for name in ("FEW", "MANY"))
+        crowd, of_few = (
+            [graphql(secret, FETCH, _who(f"C-{at * customers // READS}")) for at in range(READS)]
+            for secret, customers in ((large_key, MILLION), (key, 1_000))
+        )
+        ratio = await paired(_reads(large_port, crowd, 16), _reads(port, of_few, 16), rounds=ROUNDS * 2)
+        figures.note(f"contexts of {READS} of {MILLION:,} customers over such of 1,000", ratio, at_most=1.2)
         ratio = await paired(_reads(large_port, many, 16), _reads(large_port, few, 16), rounds=ROUNDS * 2)
         figures.note(f"context of a customer with {MANY:,} actions over one with 10", ratio, at_most=1.2)
 
 
-def _reads(port: int, prepared: bytes, at_once: int) -> Any:
+def _reads(port: int, prepared: Sequence[bytes], at_once: int) -> Any:
     async def work() -> float:
         async with connections(port, at_once) as clients:
-            return await shared_out([client.send for client in clients], [prepared] * READS)
+            return await shared_out([client.send for client in clients], prepared)
 
     return work
 

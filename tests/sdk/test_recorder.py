@@ -347,7 +347,7 @@ def test_the_hook_comes_before_redaction() -> None:
 def test_an_action_larger_than_a_request_is_refused_at_the_call(caplog: pytest.LogCaptureFixture) -> None:
     recorder = Recorder(Options(batch_bytes=500))
 
-    assert recorder.record("t", common=Common("c", [{"value": "x" * 600}])) is None
+    assert recorder.record("t", common=Common("c", ({"value": "x" * 600},))) is None
 
     assert "of the 500 that a request may hold." in warnings(caplog)[0]
 

@@ -7,6 +7,7 @@ has always been, it is the package's own. Whoever imports the package later gets
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -18,9 +19,10 @@ def _core() -> Any:
         package = PathFinder.find_spec("pydantic_core")
         spec = package and PathFinder.find_spec("pydantic_core._pydantic_core", package.submodule_search_locations)
         if spec is not None and spec.loader is not None:
-            extension = module_from_spec(spec)
-            spec.loader.exec_module(extension)
-            return extension
+            with suppress(ImportError):  # The package knows what it needs.
+                extension = module_from_spec(spec)
+                spec.loader.exec_module(extension)
+                return extension
     return import_module("pydantic_core")
 
 

@@ -130,7 +130,7 @@ class Index:
         with nothing behind it, may be the beginning of another. `topics` and `locales` narrow it to fragments with one
         of them; with `counts` these are counted over all that was found.
         """
-        search = Search(self._state, self._schema, self.weights, audiences)
+        search = self.opened(audiences)
         asked, meant = search.asked(query)
         if not asked:
             return Found()
@@ -146,8 +146,11 @@ class Index:
 
         Those by which most is found come first; nothing where the text does not end in a word.
         """
-        search = Search(self._state, self._schema, self.weights, audiences)
-        return search.completed(text, min(limit, MOST_SUGGESTIONS))
+        return self.opened(audiences).completed(text, min(limit, MOST_SUGGESTIONS))
+
+    def opened(self, audiences: Collection[str]) -> Search:
+        """What is there now for these audiences, to be searched by steps."""
+        return Search(self._state, self._schema, self.weights, audiences)
 
 
 class _Counting:

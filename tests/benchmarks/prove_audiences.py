@@ -17,7 +17,7 @@ from tests.matrix import Matrix, World, worlds
 
 from .figures import Figures
 
-WORLDS = int(os.environ.get("STEADYLIGHT_PROOF_WORLDS", "300"))
+WORLDS = int(os.environ.get("STEADYLIGHT_PROOF_WORLDS", "150"))
 LEAST, MOST = 3, 8  # articles, and viewers, of a world
 _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 

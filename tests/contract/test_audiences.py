@@ -22,6 +22,6 @@ def matrix(mongod: EmbeddedDatabase) -> Iterator[Matrix]:
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.timeout(400)  # what fails is made smaller first, for which hypothesis takes five minutes at most
 @settings(max_examples=10, deadline=None, print_blob=True)
-@given(worlds(least=1, most=3))
+@given(worlds(least=1, most=4))
 def test_each_viewer_is_shown_what_is_for_them_and_nothing_else(matrix: Matrix, world: World) -> None:
     matrix.hold(world)

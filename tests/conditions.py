@@ -32,8 +32,8 @@ class Condition:
     comes_to: Callable[[Eyes], bool | None] = field(repr=False, compare=False)
 
 
-def _number(sign: str, wanted: int) -> Condition:
-    return Condition(f"customer.age {sign} {wanted}", _trait("age", lambda age: _SIGNS[sign](age, wanted)))
+def age(sign: str, wanted: int) -> Condition:
+    return Condition(f"customer.age {sign} {wanted}", _trait("age", lambda own: _SIGNS[sign](own, wanted)))
 
 
 def _text(sign: str, wanted: str) -> Condition:
@@ -93,7 +93,7 @@ def _joined(sign: str, one: Condition, other: Condition) -> Condition:
 
 
 _leaves = st.one_of(
-    st.builds(_number, st.sampled_from(list(_SIGNS)), st.sampled_from([7, 17, 18, 40])),
+    st.builds(age, st.sampled_from(list(_SIGNS)), st.sampled_from([7, 17, 18, 40])),
     st.builds(_text, st.sampled_from(["==", "!="]), st.sampled_from(TARIFFS)),
     st.builds(_begins, st.sampled_from("mx")),
     st.just(Condition("customer.member", _trait("member", bool))),

@@ -64,5 +64,5 @@ eyes = st.builds(
     st.booleans(),
     st.sampled_from([None, *LOCALES, "de-AT", "pt-BR"]),
     _traits,
-    st.sampled_from(["LOGIN", "OTP", *LEVELS]),
+    st.sampled_from(["LOGIN", "LOGIN", "OTP", "OTP", *LEVELS]),
 )

@@ -174,7 +174,7 @@ _parts = st.builds(
     st.sampled_from(["part-0", "part-1", "part-2"]),
     st.sampled_from(LOCALES),
     _sets,
-    st.none() | st.none() | conditions,
+    st.none() | conditions,
     st.integers(0, len(_FORMS) - 1),
     st.lists(st.sampled_from(["sms", "spoken"]), unique=True).map(tuple),
 )

@@ -62,7 +62,7 @@ def _channel(sign: str, name: str) -> Condition:
     return Condition(f'channel {sign} "{name}"', lambda eyes: _SIGNS[sign](eyes.channel, name))
 
 
-def _sure(sign: str, level: str) -> Condition:
+def sure(sign: str, level: str) -> Condition:
     return Condition(
         f"assurance {sign} {level}", lambda eyes: _SIGNS[sign](LEVELS.index(eyes.level), LEVELS.index(level))
     )
@@ -101,7 +101,7 @@ _leaves = st.one_of(
     st.builds(_has, st.sampled_from(_TRAITS)),
     st.builds(_role, st.sampled_from(["CUSTOMER", "AGENT"])),
     st.builds(_channel, st.sampled_from(["==", "!="]), st.sampled_from(list(CHANNELS))),
-    st.builds(_sure, st.sampled_from([">=", "<"]), st.sampled_from(LEVELS)),
+    st.builds(sure, st.sampled_from([">=", "<"]), st.sampled_from(LEVELS)),
 )
 conditions = st.recursive(
     _leaves,

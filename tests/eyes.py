@@ -1,7 +1,7 @@
 """Who looks at an article, and what there is to tell viewers apart by."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -28,12 +28,12 @@ class Eyes:
 
     @property
     def seen(self) -> "Eyes":
-        """What may be gone by: of whom the channel is not sure enough, nothing is known."""
-        return (
-            self
-            if LEVELS.index(self.level) >= _BAR
-            else Eyes(self.channel, self.is_employee, self.locale, {}, LEVELS[0])
-        )
+        """What may be gone by. Only where employees serve customers does anybody come in person; and of whom the
+        channel is not sure enough, nothing is known.
+        """
+        if self.level == "IN_PERSON" and CHANNELS[self.channel] != "ASSISTED":
+            return replace(self, level="LOGIN")
+        return self if LEVELS.index(self.level) >= _BAR else replace(self, traits={}, level=LEVELS[0])
 
 
 def _named(names: tuple[str, ...]) -> st.SearchStrategy[str | list[str]]:

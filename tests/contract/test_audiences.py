@@ -6,22 +6,26 @@ import pytest
 from hypothesis import example, given, settings
 
 from steadylight_server.core.embedded import EmbeddedDatabase
-from tests.conditions import age
+from tests.conditions import age, sure
 from tests.conftest import LiveServer, settings_for
 from tests.eyes import Eyes
 from tests.matrix import Matrix, World, worlds
 from tests.viewers import Article, Part
 
-# What decides here is one thing at a time, whatever is drawn beside it: a region, a trait, the order of locales.
+# What decides here is one thing at a time, whatever is drawn beside it: a region, a trait, the order of locales, and
+# whether somebody can have come in person.
 _PARTS = (
     Part("part-0", "en", {"regions": ("north",)}, None, 0, ()),
     Part("part-1", "en", {}, age(">=", 18), 0, ()),
     Part("part-2", "en", {}, None, 0, ()),
+    Part("part-3", "en", {}, sure(">=", "IN_PERSON"), 0, ()),
     Part("part-2", "de", {}, None, 0, ()),
 )
 _VIEWERS = (
     Eyes("web", False, "de-CH", {"region": "north", "age": 18}),
-    Eyes("web", False, None, {"region": "south", "age": 17}),
+    Eyes("web", False, None, {"region": "south", "age": 17}, "IN_PERSON"),
+    Eyes("ivr", False, None, {}, "IN_PERSON"),
+    Eyes("desk", False, None, {}, "IN_PERSON"),
 )
 KNOWN = World((Article("en", (), (), _PARTS),), _VIEWERS)
 

@@ -104,9 +104,14 @@ def ours(index: Index, source: str) -> Searching:
     def search(text: str) -> Sequence[int]:
         found = index.search(text, audiences=[source], first=FIRST).hits
         assert {hit.entry.audience for hit in found} <= {source}, "a passage for others was found"
-        return [int(hit.entry.fragment.rpartition("-")[2]) for hit in found]
+        return [number(hit.entry.fragment) for hit in found]
 
     return search
+
+
+def number(fragment: str) -> int:
+    """That of the passage which is this fragment."""
+    return int(fragment.rpartition("-")[2])
 
 
 def plain(texts: Collection[Mapping[str, Any]]) -> Searching:

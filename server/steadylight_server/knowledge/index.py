@@ -159,8 +159,11 @@ class Index:
 
         Those by which most is found come first; nothing where the text does not end in a word.
         """
-        search = Search(self._at(at), self._schema, self.weights, audiences)
-        return search.completed(text, min(limit, MOST_SUGGESTIONS))
+        return self.opened(audiences, at).completed(text, min(limit, MOST_SUGGESTIONS))
+
+    def opened(self, audiences: Collection[str], at: datetime | None = None) -> Search:
+        """What is there for these audiences, at a moment or in any case, to be searched by steps."""
+        return Search(self._at(at), self._schema, self.weights, audiences)
 
     def _at(self, moment: datetime | None) -> State:
         return self._state if moment is None else self._state.at(moment)

@@ -121,14 +121,22 @@ class Search:
 
     def found(self, query: Query, asked: Terms) -> tuple[list[tuple[float, Indexed]], int]:
         """The candidates with their scores, the best first, what is equal by its names; and how many there are."""
+        candidates, total = self.candidates(query)
+        return self.ranked(candidates, asked, self._weights), total
+
+    def candidates(self, query: Query) -> tuple[list[Indexed], int]:
+        """What is worth putting in order, at most `MOST_RANKED`, whatever the weights; and how many there are."""
         answer = self._searcher.search(query, limit=MOST_RANKED, count=True)
         numbers = self._searcher.fast_field_values("number", [address for _, address in answer.hits])
-        rankings = {name: Ranking(terms, self._view[name].means, self._weights) for name, terms in asked.items()}
-        candidates = [self._entries[int(number)] for number in numbers if number is not None]
+        return [self._entries[int(number)] for number in numbers if number is not None], _total(answer)
+
+    def ranked(self, candidates: Sequence[Indexed], asked: Terms, weights: Weights) -> list[tuple[float, Indexed]]:
+        """The candidates with their scores, the best first, what is equal by its names."""
+        rankings = {name: Ranking(terms, self._view[name].means, weights) for name, terms in asked.items()}
         scored = [(rankings[one.language].score(one.occurrences, one.lengths), one) for one in candidates]
-        scored = _beside_others(scored, self._weights.others)
+        scored = _beside_others(scored, weights.others)
         scored.sort(key=_order)
-        return scored, _total(answer)
+        return scored
 
     def counted(self, query: Query) -> tuple[Sequence[Count], Sequence[Count]]:
         """What was found by topic and by locale, the most frequent first."""

@@ -3,18 +3,21 @@
 import asyncio
 import base64
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
 
 from steadylight_server.core import metrics
 from steadylight_server.core.circuit import Circuit
 from steadylight_server.core.clock import now
 from steadylight_server.core.http import Http
-from steadylight_server.core.signatures import key
+from steadylight_server.core.signatures import key, signed
 from steadylight_server.core.webhook import Rejected, Told, Undone, Unsure, Webhook
 from tests import receiver as legacy
 from tests.receiver import Behaviour, Receiver, receiving
@@ -141,6 +144,30 @@ async def test_what_was_signed_long_ago_is_not_served(webhook: Make, receiver: R
         await call(webhook(clock=lambda: long_ago))
 
     assert receiver.refused == ["too old, or from the future"]
+
+
+@pytest.mark.parametrize("secret", [SECRET, ANOTHER], ids=["old", "new"])
+async def test_the_verifier_of_the_specification_takes_it(webhook: Make, receiver: Receiver, secret: str) -> None:
+    await call(webhook(secrets=(SECRET, ANOTHER)))
+
+    (received,) = receiver.received
+    assert Verifier(secret).verify(received.body, received.headers) == {"type": "statement.view"}
+    with pytest.raises(WebhookVerificationError, match=r"^No matching signature found$"):
+        Verifier(secret).verify(received.body + b" ", received.headers)
+    with pytest.raises(WebhookVerificationError, match=r"^No matching signature found$"):
+        Verifier(secret).verify(received.body, {**received.headers, "webhook-id": "prf_2"})
+
+
+@pytest.mark.parametrize(("minutes", "why"), [(-6, "too old"), (6, "too new")], ids=["old", "new"])
+def test_the_verifier_of_the_specification_refuses_another_time(minutes: int, why: str) -> None:
+    then = int(time.time()) + 60 * minutes
+    headers = signed([key(SECRET)], "prf_1", then, BODY)
+
+    with pytest.raises(WebhookVerificationError, match=f"^Message timestamp {why}$"):
+        Verifier(SECRET).verify(BODY, headers)
+    # Nor with a time that it would take, which was not signed.
+    with pytest.raises(WebhookVerificationError, match=r"^No matching signature found$"):
+        Verifier(SECRET).verify(BODY, {**headers, "webhook-timestamp": str(int(time.time()))})
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 422, 499 - 1])

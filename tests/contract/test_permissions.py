@@ -539,6 +539,7 @@ def documents(scene: Scene) -> Documents:
     detours = {
         *("Query.identityConflicts", "Context.actions", "Context.claims", "RecordActionsPayload.warnings"),
         *("ArticleConnection.pageInfo", "ShowingConnection.pageInfo"),
+        "Performance.journey",
     }
     return Documents(SCHEMA, values, always=always, along=along, detours=detours, beside=beside)
 

@@ -112,6 +112,12 @@ class CapabilityService:
             raise Conflict(f"The key {key!r} was used for this {other}. Use another key for another deed.")
         return None
 
+    async def is_used_in(
+        self, profile_ids: Collection[UUID], capability: str, key: str, channel: str, contact: str | None
+    ) -> bool:
+        """Whether one of these profiles has that key, and it was asked for in that contact."""
+        return await self._store.is_used_in(profile_ids, capability, key, channel, contact)
+
     async def begin(
         self,
         capability: Capability,

@@ -91,6 +91,14 @@ class PerformanceStore(Store):
         found = await self._performances.find(query, without=_HIDDEN)
         return sorted(map(performance, found), key=lambda one: (one.begun_at, one.id))
 
+    async def is_used_in(
+        self, profile_ids: Collection[UUID], capability: str, key: str, channel: str, contact: str | None
+    ) -> bool:
+        """Whether one of these profiles has that key, and it was asked for in that contact."""
+        here = {"channel": channel, "asked.contact": contact}
+        query = {"profile_id": {"$in": list(profile_ids)}, "capability": capability, "key": key, **here}
+        return contact is not None and await self._performances.find_one(query, {"_id": 1}) is not None
+
     async def begin(self, new: Performance, input: str, asked: Mapping[str, Any], *, is_safe: bool, place: str) -> bool:
         """Stores a new one, leased to the caller; False where its key is used."""
         given: Document = {

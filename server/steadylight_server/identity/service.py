@@ -71,11 +71,15 @@ class IdentityService:
         profile_id = await self.profile(home.key)
         return profile_id if profile_id and not await self.links.taken([profile_id]) else None
 
+    async def personas(self, asserted: Iterable[Identifier], *, channel: str, contact: str | None) -> list[UUID]:
+        """The profiles of the personas of a place, whoever has proven since to be them."""
+        return list((await self.known(self.kinds.personas(asserted, channel=channel, contact=contact))).values())
+
     async def unclaimed(self, asserted: Iterable[Identifier], *, channel: str, contact: str | None) -> list[Profile]:
         """The personas of a place that are nobody's yet: they become whose who is known there next."""
-        ids = await self.known(self.kinds.personas(asserted, channel=channel, contact=contact))
-        taken = await self.links.taken(ids.values())
-        people = [await self.customer(id) for id in ids.values() if id not in taken]
+        ids = await self.personas(asserted, channel=channel, contact=contact)
+        taken = await self.links.taken(ids)
+        people = [await self.customer(id) for id in ids if id not in taken]
         # One that an employee joined to somebody has more than itself.
         return [person.profiles[0] for person in people if len(person.profiles) == 1]
 

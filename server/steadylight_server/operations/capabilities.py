@@ -142,8 +142,8 @@ class CapabilityOperations:
 
         Waits `within` seconds, the capability's own timeout unless given: then it is RUNNING, and asking again with the
         key goes on waiting. What is done for a `journey` of the customer's is on its timeline. Raises NotFound, Invalid
-        with JSON pointers, Withheld, Forbidden for a journey that goes on elsewhere, Conflict for another input or
-        another journey, and Unavailable where nothing was done.
+        with JSON pointers, Withheld, Forbidden for a journey that goes on elsewhere and for a key that is not theirs to
+        use, Conflict for another input or another journey, and Unavailable where nothing was done.
         """
         async with self._database.session() as session:
             wanted = self._capabilities.declared.of(capability)
@@ -262,7 +262,8 @@ class CapabilityOperations:
         """The performance, and whether somebody else made it: nobody else begins or merges for the customer meanwhile,
         or for those `beside`.
 
-        Raises Unavailable where it cannot be called now.
+        Raises Unavailable where it cannot be called now, and Forbidden where who has proven nothing would do once more
+        what was done in this contact by who has.
         """
         if self._capabilities.declared.implementation(wanted).unavailable is not None:
             raise Unavailable(NOTHING_DONE)
@@ -270,14 +271,21 @@ class CapabilityOperations:
         # Now, and not when the deed is recorded: who comes meanwhile by another of these identifiers is the same.
         deed = uuid5(performance_id(draft.profile_id, wanted.name, key), PERFORMED)
         await self._identity.prove(self._evidence(draft, deed))
+        here = []
+        if draft.assurance is Assurance.CLAIMED:
+            here = await self._identity.personas(draft.identifiers, channel=draft.channel, contact=draft.contact)
 
         async def work() -> tuple[Performance, bool]:
-            held = (await self._identity.hold(draft.profile_id)).known_to(draft.profile_id, draft.assurance)
-            for id in beside:
-                await self._identity.hold(id)
-            ids = {*held.profile_ids, *beside}
+            held = await self._identity.hold(draft.profile_id)
+            others = [await self._identity.hold(id) for id in (*beside, *here)]
+            ids = {*held.known_to(draft.profile_id, draft.assurance).profile_ids, *beside}
             if found := await self._capabilities.same(ids, wanted.name, key, input, draft.journey):
                 return found, True
+            untold = {id for one in (held, *others) for id in one.profile_ids} - ids
+            if draft.assurance is Assurance.CLAIMED and await self._capabilities.is_used_in(
+                untold, wanted.name, key, draft.channel, draft.contact
+            ):
+                raise Forbidden("The key was used in this contact by who had signed in, who alone is told of it.")
             new = await self._capabilities.begin(
                 wanted,
                 draft.profile_id,

@@ -1025,11 +1025,28 @@ async def test_who_is_not_known_yet_and_who_is_do_it_once_at_once(house: Slices)
         contact = f"c-{uuid4().hex}"
         await house.ingest.record(WEB, batch(action(somebody("CLAIMED"), contact=contact)))
 
-        await asyncio.gather(
-            perform(house, somebody("CLAIMED"), contact=contact), perform(beside, somebody(), contact=contact)
+        unknown, known = await asyncio.gather(
+            perform(house, somebody("CLAIMED"), contact=contact),
+            perform(beside, somebody(), contact=contact),
+            return_exceptions=True,
         )
 
         assert len(bank.effects) == 1
+        assert isinstance(known, Performed)
+        assert isinstance(unknown, Forbidden) or unknown.performance == known.performance  # type: ignore[union-attr]
+
+
+async def test_what_was_done_in_a_contact_is_not_done_again_by_who_has_signed_out(house: Slices) -> None:
+    bank, who, contact = Bank(honours=False), somebody(), f"c-{uuid4().hex}"
+    declare(house, bank.view, assurance=Assurance.CLAIMED)
+    await house.ingest.record(WEB, batch(action(somebody("CLAIMED"), contact=contact)))
+    await perform(house, who, contact=contact)
+
+    with pytest.raises(Forbidden, match="signed in"):
+        await perform(house, somebody("CLAIMED"), contact=contact)
+
+    assert len(bank.effects) == 1
+    assert (await perform(house, somebody("CLAIMED"), "k-2", contact=contact)).performance.state is State.DONE
 
 
 def _key(who: dict[str, str]) -> Any:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from steadylight import Client, NotFound
 from steadylight.testing import FAST
-from tests.conftest import LiveServer
+from steadylight_server.core.embedded import EmbeddedDatabase
+from tests.conftest import LiveServer, settings_for
 from tests.eyes import CHANNELS, Eyes, eyes
 from tests.factories import action, batch, login
 from tests.viewers import OPEN, RENDERINGS, Article, articles
@@ -52,8 +53,9 @@ def worlds(*, least: int, most: int) -> st.SearchStrategy[World]:
 class Matrix:
     """A server with all channels. What is published for one world is taken back before the next."""
 
-    def __init__(self, server: LiveServer) -> None:
-        self._server = server
+    def __init__(self, mongod: EmbeddedDatabase) -> None:
+        rates = {"rate_per_credential": "unlimited", "rate_per_customer": "unlimited"}
+        self._server = server = LiveServer(settings_for(mongod, **rates, max_searches=100))
         self._keys = {name: server.key(name, kind) for name, kind in CHANNELS.items()}
         self._lights = {name: Client(server.url, key, options=FAST) for name, key in self._keys.items()}
         self._http = httpx.Client(base_url=server.url, timeout=20, verify=False)
@@ -61,10 +63,11 @@ class Matrix:
         self.counts: Counter[str] = Counter()
 
     def close(self) -> None:
-        """Ends its clients; the server stays."""
+        """Ends its clients, and the server."""
         self._http.close()
         for light in self._lights.values():
             light.close(timeout=0)
+        self._server.stop()
 
     def hold(self, world: World) -> None:
         """Raises AssertionError where anybody in that world is shown anything else than what is for them."""

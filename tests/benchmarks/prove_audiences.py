@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from rich.progress import Progress
 
 from steadylight_server.core.embedded import EmbeddedDatabase
-from tests.conftest import LiveServer, settings_for
 from tests.matrix import Matrix, World, worlds
 
 from .figures import Figures
@@ -25,13 +24,11 @@ _CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_b
 def prove(figures: Figures) -> None:
     """Ten minutes; stops at the first world in which an answer is another than it is to be, and tells its smallest."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedDatabase.start(Path(folder)) as database:
-        server = LiveServer(settings_for(database, rate_per_credential="unlimited", rate_per_customer="unlimited"))
-        matrix = Matrix(server)
+        matrix = Matrix(database)
         try:
             _looked(matrix)
         finally:
             matrix.close()
-            server.stop()
     figures.note("worlds", matrix.counts["worlds"], at_least=WORLDS)
     figures.note("viewer and article: pairs", matrix.counts["pairs"], at_least=WORLDS * LEAST * LEAST)
     figures.note("of these, shown", matrix.counts["shown"], at_least=matrix.counts["pairs"] // 5)

@@ -7,7 +7,6 @@ from hypothesis import example, given, settings
 
 from steadylight_server.core.embedded import EmbeddedDatabase
 from tests.conditions import age, sure
-from tests.conftest import LiveServer, settings_for
 from tests.eyes import Eyes
 from tests.matrix import Matrix, World, worlds
 from tests.viewers import Article, Part
@@ -32,11 +31,9 @@ KNOWN = World((Article("en", (), (), _PARTS),), _VIEWERS)
 
 @pytest.fixture(scope="module")
 def matrix(mongod: EmbeddedDatabase) -> Iterator[Matrix]:
-    server = LiveServer(settings_for(mongod, rate_per_credential="unlimited", rate_per_customer="unlimited"))
-    matrix = Matrix(server)
+    matrix = Matrix(mongod)
     yield matrix
     matrix.close()
-    server.stop()
 
 
 @pytest.mark.timeout(400)  # what fails is made smaller first, for which hypothesis takes five minutes at most

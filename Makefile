@@ -32,7 +32,7 @@ check: $(READY) ## Lint, format, types and import contracts, without the tests.
 format: $(READY) ## Sort imports and lay out the code.
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
-demo: $(READY) ## Six stories of customers whom every channel knows; see what each screen is told. Ends by itself.
+demo: $(READY) ## Seven stories of customers whom every channel knows; see what each screen is told. Ends by itself.
 	@$(BIN)/python examples/demo.py
 
 serve: $(READY) $(GRAPHIQL) ## A server on its own database in ./steadylight-data, until Ctrl-C.

@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -45,7 +46,11 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def logs_as_they_were() -> Iterator[None]:
-    """A command that sets up the logs of this process sends them to a stderr that is closed after its test."""
+    """A command that sets up the logs of this process sends them to a stderr that is closed after its test.
+
+    Where nobody has, a server in this process logs beside what a command prints, and not in between.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
     yield
     structlog.reset_defaults()
 

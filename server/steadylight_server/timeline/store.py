@@ -118,7 +118,7 @@ class ActionStore(Store):
             {"$unionWith": {"coll": name, "pipeline": [*pipeline, {"$set": {_BESIDE: name}}]}}
             for name, pipeline in beside.items()
         ]
-        # What only the index needs comes along: to take it out of a few actions costs the database more than they do us.
+        # What only the index needs comes along: to take it out of a few actions costs more than to decode it.
         found = await self._actions.aggregate([{"$match": query}, {"$sort": dict(sort)}, {"$limit": limit}, *others])
         actions: list[Action] = []
         rest: dict[str, list[Document]] = {name: [] for name in beside}

@@ -50,7 +50,7 @@ def logs_as_they_were() -> Iterator[None]:
 
     Where nobody has, a server in this process logs beside what a command prints, and not in between.
     """
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     yield
     structlog.reset_defaults()
 

@@ -32,7 +32,7 @@ from steadylight_server.core.stores import Kept, Store
 from steadylight_server.identity.models import Identifier
 from steadylight_server.timeline.models import Action, ActionFilter, Order, Outcome, Subject
 
-# What only the index needs is left out of what is read: it is a third of the cost of decoding.
+# What only the index needs is left out of what is read by the page.
 _INDEXED = ("facets", "order")
 # Says of a document in which collection it was found.
 _BESIDE = "beside"

@@ -148,6 +148,16 @@ def test_topics_and_locales_narrow_what_is_found_and_are_counted(index: Index) -
     assert index.search("charges", audiences=["all"], topics=["none"]).total == 0
 
 
+def test_many_values_narrow_as_few_do(index: Index) -> None:
+    others = [f"another-{number}" for number in range(100)]
+
+    few = index.search("charges", audiences=["all"], topics=["mobile"])
+    many = index.search("charges", audiences=["all"], topics=["mobile", *others])
+
+    assert names(many) == names(few) == ["roaming"]
+    assert index.search("charges", audiences=["all"], topics=others).total == 0
+
+
 def test_suggestions_lead_to_something(index: Index) -> None:
     assert index.suggest("read ch", audiences=["all"]) == ["read charges"]
     assert index.suggest("home ch", audiences=["all"]) == ["home charges"]

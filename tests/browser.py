@@ -108,9 +108,8 @@ class Page:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
     def close(self) -> None:
-        """Ends it, and forgets the visitor's cookies and storage."""
-        self._session = None
-        self._call("Target.disposeBrowserContext", browserContextId=self._visitor)
+        """Ends it, and forgets the visitor's cookies and storage. Nobody waits: a page at work may keep the answer."""
+        self._send("Target.disposeBrowserContext", None, browserContextId=self._visitor)
 
     def _listen(self, session: str) -> None:
         self._sessions.add(session)

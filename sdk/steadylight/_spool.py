@@ -1,8 +1,8 @@
 """The queue on disk: what record() gave survives the end of the process, however it ends.
 
-Whoever records takes the first lane that nobody is writing to, and appends to that lane's segment (`_segment`): no lock
-is ever waited for, and a signal handler that records in the middle of a record() merely finds the lane taken. The
-sender reads the segments in the order they were begun, and a file goes when all in it have their final verdict.
+Whoever records takes a lane that nobody is writing to, and appends to that lane's segment (`_segment`): there is no
+lock to wait for, and a signal handler that records in the middle of a record() merely takes another lane. The sender
+reads the segments in the order they were begun, and a file goes when all in it have their final verdict.
 
 What becomes of what:
 
@@ -18,7 +18,6 @@ What becomes of what:
 import itertools
 import threading
 import time
-from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -32,6 +31,8 @@ from ._segment import FRAME, HEADER, Foreign, Segment
 SEGMENT = 1 << 20
 # Seconds until a disk that failed is tried again.
 _TRY_AGAIN = 10.0
+# Seconds that close() waits for who is in the middle of recording.
+_LAST_WORDS = 0.1
 # Batches that the server wants again later; beyond so many nothing new is read, so that memory is bounded.
 _LATE_BATCHES = 20
 
@@ -43,13 +44,13 @@ class Full(Exception):
 class _Lane:
     """A segment that is being written, by one caller at a time."""
 
+    __slots__ = ("buckets", "count", "segment")
+
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
         # These only go up, so that no reader needs the lock: what is undelivered is their sum less what is done.
         self.count = 0
-        self.buckets = _counters()
-        lock = threading.Lock()
-        self.acquire, self.release = lock.acquire, lock.release
+        self.buckets = [0] * BUCKETS
 
 
 class Spool:
@@ -64,12 +65,15 @@ class Spool:
         memory: int = 32_000_000,
         segment: int = SEGMENT,
         clock: Callable[[], float] = time.time,
+        on_trouble: Callable[[OSError], None] = lambda error: None,
     ) -> None:
+        """`on_trouble` is told each time that the disk fails anew."""
         self.home = home
         self._limit = limit
         self._age = age
         self._segment_bytes = min(segment, limit)
         self._clock = clock
+        self._on_trouble = on_trouble
         self._memory = MemoryQueue(memory)
         #: What was met on the way: expired, damaged, unspooled, adopted.
         self.counts: Counter[str] = Counter()
@@ -81,10 +85,12 @@ class Spool:
         self._being_born = threading.RLock()
         self._numbers = itertools.count(1)
         self._lanes: list[_Lane] = []
+        # Those that nobody is writing to. To take one out, and to put it back, is one step: nobody else has it between.
+        self._free: list[_Lane] = []
         self._segments: list[Segment] = []
         self._lock = threading.RLock()
-        self._adopted, self._adopted_buckets = 0, _counters()
-        self._done, self._done_buckets = 0, _counters()
+        self._adopted, self._adopted_buckets = 0, [0] * BUCKETS
+        self._done, self._done_buckets = 0, [0] * BUCKETS
         self._out = 0
         self._again: deque[Entry] = deque()
         self._late: deque[Entry] = deque()
@@ -97,18 +103,19 @@ class Spool:
         if at is None:
             at = 0 if contact is None else bucket(contact)
         try:
-            while True:
-                for lane in self._lanes:
-                    if lane.acquire(False):
-                        try:
-                            while not lane.segment.append(at, payload):
-                                lane.segment = self._after(lane.segment, FRAME + len(payload))
-                            lane.count += 1
-                            lane.buckets[at] += 1
-                            return True
-                        finally:
-                            lane.release()
-                self._lanes.append(_Lane(self._made(FRAME + len(payload))))
+            try:
+                lane = self._free.pop()
+            except IndexError:
+                lane = _Lane(self._made(FRAME + len(payload)))
+                self._lanes.append(lane)
+            try:
+                while not lane.segment.append(at, payload):
+                    lane.segment = self._after(lane.segment, FRAME + len(payload))
+                lane.count += 1
+                lane.buckets[at] += 1
+                return True
+            finally:
+                self._free.append(lane)
         except Full:
             return False
         except OSError as error:
@@ -145,6 +152,7 @@ class Spool:
         if error is not self.trouble:
             self.trouble = error
             self._try_again_at = self._clock() + _TRY_AGAIN
+            self._on_trouble(error)
         kept = self._memory.put(id, contact, payload)
         self.counts["unspooled"] += kept
         return kept
@@ -314,11 +322,13 @@ class Spool:
         """No more writing; what is undelivered stays for the next process."""
         self._is_closed = True
         with self._lock:
-            for lane in self._lanes:
-                # Not for ever: a signal handler may close in the middle of a record() of its own thread.
-                if lane.acquire(timeout=0.1):
-                    lane.segment.seal()
-                    lane.release()
+            # Not for ever: a signal handler may close in the middle of a record() of its own thread.
+            end = time.monotonic() + _LAST_WORDS
+            while any(not lane.segment.is_sealed for lane in self._lanes) and time.monotonic() < end:
+                try:
+                    self._free.pop().segment.seal()
+                except IndexError:
+                    time.sleep(0.001)
             for segment in list(self._segments):
                 if segment.is_done:
                     self._retire(segment)
@@ -333,7 +343,3 @@ class Spool:
             segment.owner.release()
         if self._own is not None:
             self._own.release()
-
-
-def _counters() -> "array[int]":
-    return array("Q", bytes(8 * BUCKETS))

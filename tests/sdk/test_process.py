@@ -198,7 +198,7 @@ def test_a_signal_handler_may_record_in_the_middle_of_a_record(port: Port) -> No
         def handler(*_):
             made.append(contact.record("signal.came"))
         signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
         for number in range(20_000):
             contact.record("a.b", {"n": number})
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -31,7 +31,11 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 BUCKETS = 1 << 14
 # How many ids share one call of os.urandom: as many as the last byte of their counter tells apart.
 _NOISE = 256
-_LAST = tuple(f"{number:02x}-" for number in range(_NOISE))
+# A byte as an id has it at the end of a group.
+_BYTES = tuple(f"{number:02x}-" for number in range(256))
+# Types as JSON: a host has few, and an action's would be made anew each time.
+_TYPES: dict[str, str] = {}
+_MOST_TYPES = 1_000
 _BY_CUSTOMER = b',"actor":"CUSTOMER"'
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -62,6 +66,8 @@ class Entry(NamedTuple):
 class Ids:
     """UUIDv7 (RFC 9562) that only go up within a process, and the sequence counter beside them; without a lock."""
 
+    __slots__ = ("_above", "_counter", "_latest", "_moment", "_noise", "_quarter", "_second", "sequence")
+
     def __init__(self) -> None:
         #: The next number of this process, at each call.
         self.sequence = itertools.count(1).__next__
@@ -73,39 +79,48 @@ class Ids:
         self._counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
         self._noise = _noise()
         self._latest = 0
-        self._minute = -1, ""
-        self._moment = self._told(0, 0)
+        # What was written last, each with what it was written for: ids share most of it, and to write it anew is dear.
+        self._above = -1, ""
+        self._moment = -1, "", ""
+        self._quarter = -1, ""
+        self._second = -1, ""
 
     def stamp(self) -> tuple[str, str]:
         """A new id, and the time of day in UTC to the millisecond.
 
         The id has 48 bits of milliseconds, a counter of 26 bits and 48 random bits: from os.urandom, not the random
-        module, since a host that seeds that one would make the same ids in every process. What many ids share, the
-        millisecond and all of the counter but its last byte, is kept as text.
+        module, since a host that seeds that one would make the same ids in every process.
         """
         now, count = time.time_ns() // 1_000_000, next(self._counter) & 0x3FF_FFFF
         last = count & 0xFF
-        moment, above, begin, at = self._moment
-        if now != moment or count - last != above:
+        above, middle = self._above
+        if count - last != above:
             if not last:
                 self._noise = _noise()
-                self._latest += not count  # It begins anew, and goes on with a later millisecond.
-            _, _, begin, at = self._moment = self._told(now, count - last)
-        return f"{begin}{_LAST[last]}{self._noise[last]}", at
+            if not count:  # It begins anew, and goes on with a later millisecond.
+                self._latest += 1
+                self._moment = -1, "", ""
+            _, middle = self._above = count - last, f"7{count >> 14:03x}-{0x80 | count >> 8 & 0x3F:02x}"
+        moment, begin, at = self._moment
+        if now != moment:
+            _, begin, at = self._moment = self._told(now)
+        return f"{begin}{middle}{_BYTES[last]}{self._noise[last]}", at
 
     def uuid7(self) -> str:
         """A new id."""
         return self.stamp()[0]
 
-    def _told(self, now: int, count: int) -> tuple[int, int, str, str]:
-        """Of a millisecond and a counter: both; how ids begin, later where the clock went back; and as RFC 3339."""
+    def _told(self, now: int) -> tuple[int, str, str]:
+        """A millisecond; how ids begin, later where the clock went back; and the moment as RFC 3339."""
         latest = self._latest = max(self._latest, now)
-        begin = f"{latest >> 16:08x}-{latest & 0xFFFF:04x}-7{count >> 14:03x}-{0x80 | count >> 8 & 0x3F:02x}"
-        number, rest = divmod(now, 60_000)
-        minute = self._minute
-        if number != minute[0]:  # The C library looks at the time zone's file each time that it writes a time.
-            minute = self._minute = number, time.strftime("%Y-%m-%dT%H:%M:", time.gmtime(number * 60))
-        return now, count, begin, f"{minute[1]}{rest // 1_000:02d}.{rest % 1_000:03d}Z"
+        quarter, high = self._quarter  # of a second, nearly: what the last byte counts
+        if latest >> 8 != quarter:
+            _, high = self._quarter = latest >> 8, f"{latest >> 16:08x}-{latest >> 8 & 0xFF:02x}"
+        second, day = self._second
+        if now // 1_000 != second:
+            second = now // 1_000
+            _, day = self._second = second, f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}."
+        return now, f"{high}{_BYTES[latest & 0xFF]}", f"{day}{str(now % 1_000 + 1_000)[1:]}Z"
 
 
 def _noise() -> list[str]:
@@ -162,17 +177,30 @@ class Common:
         return self.by_customer[: -len(_BY_CUSTOMER)]
 
 
-def encode_new(type: Any, properties: Mapping[str, Any] | None, common: bytes, changes: list[str]) -> tuple[str, bytes]:
-    """The id and the JSON of an action that happens now and has nothing more, as nearly all do. See encode()."""
-    id, at = IDS.stamp()
-    sequence = IDS.sequence()
+def encode_quickly(name: Any, properties: Mapping[str, Any] | None, common: bytes) -> tuple[str, bytes] | None:
+    """The id and the JSON of an action like nearly all: of type `name`, it happens now, has nothing more, and its
+    properties are flat. None for any other, of which nothing has happened; see encode().
+    """
+    told = None
+    if properties and (told := _flat(properties)) is None:
+        return None
     try:
-        begin = f'{{"id":"{id}","sequence":{sequence},"type":{_quoted(type)},"at":"{at}"'.encode()
+        quoted = _TYPES.get(name) or _typed(name)
+        id, at = IDS.stamp()
+        begin = f'{{"id":"{id}","sequence":{IDS.sequence()},"type":{quoted},"at":"{at}"'.encode()
     except (TypeError, UnicodeError):  # The type is no text, or text that is no Unicode: the server's to refuse.
-        return id, encode({"id": id, "sequence": sequence, "type": type, "at": at}, common, properties, changes)
-    if not properties:
+        return None
+    if told is None:
         return id, b"".join((begin, common, b"}"))
-    return id, b"".join((begin, common, b',"properties":', _fit_properties(properties, changes), b"}"))
+    return id, b"".join((begin, common, b',"properties":', told, b"}"))
+
+
+def _typed(name: str) -> str:
+    """A type as JSON, remembered from now on."""
+    if len(_TYPES) >= _MOST_TYPES:
+        _TYPES.clear()
+    quoted = _TYPES[name] = _quoted(name)
+    return quoted
 
 
 def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
@@ -187,32 +215,39 @@ def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | 
     return b"".join((begin, common, b',"properties":', _fit_properties(properties, changes), b"}"))
 
 
-def _fit_properties(properties: Mapping[str, Any], changes: list[str]) -> bytes:
-    """As JSON; at a fourth of the cost where they are flat, and of what both JSON and the database have."""
-    if type(properties) is dict:
-        for value in properties.values():
-            kind = type(value)
-            if kind is str:
-                continue
-            if kind is int:
-                if _LEAST <= value <= _MOST:
-                    continue
-            elif kind is float:
-                if value - value == 0.0:  # Neither endless nor no number.
-                    continue
-            elif kind is bool or value is None:
-                continue
-            break
-        else:
-            quick = _quickly(properties)
-            if quick is not None and len(quick) <= MAX_PROPERTIES:
-                return quick
+def _fit_properties(properties: Any, changes: list[str]) -> bytes:
+    if (quick := _flat(properties)) is not None:
+        return quick
     if not isinstance(properties, Mapping):
         raise Unfit(f"properties must be a mapping, not {type(properties).__name__}")
     told = dumps(_plain(properties, 0, MAX_DEPTH, changes))
     if len(told) > MAX_PROPERTIES:
         raise Unfit(f"its properties take {len(told):,} bytes of the {MAX_PROPERTIES:,} allowed")
     return told
+
+
+def _flat(properties: Any) -> bytes | None:
+    """Properties as JSON, at a fourth of the cost, where they are flat and of what both JSON and the database have."""
+    if type(properties) is not dict:
+        return None
+    for value in properties.values():
+        kind = type(value)
+        if kind is str:
+            continue
+        if kind is int:
+            if _LEAST <= value <= _MOST:
+                continue
+        elif kind is float:
+            if value - value == 0.0:  # Neither endless nor no number.
+                continue
+        elif kind is bool or value is None:
+            continue
+        return None
+    try:
+        told = to_json(properties)
+    except (SerializationError, UnicodeError):
+        return None
+    return told if len(told) <= MAX_PROPERTIES else None
 
 
 def _quickly(value: Mapping[str, Any]) -> bytes | None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from . import _notes, _operations
-from ._actions import IDS, Common, Entry, Unfit, encode, encode_new, rfc3339
+from ._actions import IDS, Common, Entry, Unfit, encode, encode_quickly, rfc3339
 from ._answers import Answer, Judgement, read
 from ._errors import (
     Forbidden,
@@ -56,7 +56,6 @@ class Recorder:
         self._options = options
         self._on_refused = on_refused
         self._scrubbing = Scrubbing(options)
-        self._largest = options.batch_bytes
         self._reads_clock = options.now is utc_now
         #: What is given is kept as it is.
         self._is_plain = self._reads_clock and not self._scrubbing.is_needed
@@ -100,10 +99,22 @@ class Recorder:
         self._retry_at: float | None = None
         self._knows_channel = self.spool is None
         self._is_closed = False
+        #: Bytes of an action that is taken: none at all, once it is closed.
+        self._largest = self._options.batch_bytes
 
     def _opened(self, home: str) -> "_spool.Spool":
         options = self._options
-        return _spool.Spool(home, limit=options.spool_bytes, age=options.spool_age, memory=options.queue_bytes)
+        return _spool.Spool(
+            home,
+            limit=options.spool_bytes,
+            age=options.spool_age,
+            memory=options.queue_bytes,
+            on_trouble=self._warn_of_disk,
+        )
+
+    def _warn_of_disk(self, error: OSError) -> None:
+        told = "The spool cannot be written (%s): actions are kept in memory until the app ends."
+        self._warn("disk", told, error)
 
     def begin(self, *, other_keys: bool = False) -> None:
         """Adopts what dead processes left; by whoever delivers, before the first batch."""
@@ -130,7 +141,7 @@ class Recorder:
 
     def close(self) -> None:
         """From now on record() keeps nothing, since nobody would deliver it."""
-        self._is_closed = True
+        self._is_closed, self._largest = True, 0
         self._note_drops(now=True)
         with suppress(OSError):  # What is on disk stays there.
             self.queue.close()
@@ -149,20 +160,13 @@ class Recorder:
         Its id, or None when it could not be kept: counted, and warned of once for each cause.
         """
         try:
-            changes: list[str] = []
+            made = None
             if more is None and at is None and not id and self._is_plain:
-                id, payload = encode_new(type, properties, common.by_customer, changes)
-            else:
-                id, payload = self._encoded(type, properties, common, more, id, at, changes)
-            if changes:
-                told = "Properties of type %r hold %s, which JSON lacks; it is recorded as text."
-                self._warn("text", told, _short(type), changes[0])
-            if self._is_closed or len(payload) > self._largest:
+                made = encode_quickly(type, properties, common.by_customer)
+            id, payload = made or self._encoded(type, properties, common, more, id, at)
+            if len(payload) > self._largest:
                 self._refuse(len(payload))
             elif self.queue.put(id, common.contact, payload, common.bucket):
-                if self.spool is not None and self.spool.trouble is not None:
-                    told = "The spool cannot be written (%s): actions are kept in memory until the app ends."
-                    self._warn("disk", told, self.spool.trouble)
                 self.wake()
                 return id
             else:
@@ -185,7 +189,6 @@ class Recorder:
         more: Mapping[str, Any] | None,
         id: object,
         at: object,
-        changes: list[str],
     ) -> tuple[str, bytes]:
         """The id and the bytes of an action that is not like most. Raises Unfit and Dropped."""
         new, now = IDS.stamp()
@@ -205,7 +208,12 @@ class Recorder:
             head, properties = self._scrubbed({"actor": "CUSTOMER", **head, **common.members}, properties)
             id, shared = str(head.pop("id")), b""
             head = {"id": id, **head}  # first, whatever the hook made of it
-        return id, encode(head, shared, properties, changes)
+        changes: list[str] = []
+        payload = encode(head, shared, properties, changes)
+        if changes:
+            told = "Properties of type %r hold %s, which JSON lacks; it is recorded as text."
+            self._warn("text", told, _short(type), changes[0])
+        return id, payload
 
     def _refuse(self, size: int) -> None:
         """What is too large, or too late. Raises Unfit."""

@@ -1,5 +1,6 @@
 """Ids, order and bytes of actions."""
 
+import itertools
 import json
 import uuid
 from collections import deque
@@ -10,9 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from steadylight import Assurance
-from steadylight._actions import Ids, Unfit, encode, encode_ready, random_uuid, rfc3339
+from steadylight._actions import Common, Ids, Unfit, encode, encode_quickly, encode_ready, random_uuid, rfc3339
 
 
 class Colour(Enum):
@@ -43,6 +46,17 @@ def test_ids_go_up_when_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> 
     assert ids.uuid7() > before
 
 
+def test_ids_go_up_when_their_counter_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: 0x0123_4567_89AB * 1_000_000)
+    ids = Ids()
+    ids._counter = itertools.count(0x3FF_FFF0)
+
+    made = [ids.uuid7() for _ in range(600)]
+
+    assert made == sorted(set(made))
+    assert {id[:14] for id in made} == {"01234567-89ab-", "01234567-89ac-"}
+
+
 def test_an_id_holds_its_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time_ns", lambda: 0x0123_4567_89AB * 1_000_000)
 
@@ -63,6 +77,41 @@ def test_a_time_of_day_is_told_as_rfc_3339_in_every_minute(monkeypatch: pytest.M
     for at in (0, 59_999, 60_000, 1_795_349_063_123, 1_795_349_099_999, 1_795_349_100_000, 60_001):
         monkeypatch.setattr("time.time_ns", lambda at=at: at * 1_000_000)
         assert ids.stamp()[1] == rfc3339(datetime.fromtimestamp(at / 1_000, UTC))
+
+
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**65), 2**65),
+    st.floats(),
+    st.text(max_size=5),
+    st.text(st.characters(), max_size=3),
+    st.sampled_from([Colour.RED, Decimal(1), date(2026, 1, 2), b"b", "x" * 40_000]),
+)
+
+
+@given(st.text(max_size=3), st.dictionaries(st.text(max_size=3), st.one_of(_SCALARS, st.lists(_SCALARS, max_size=2))))
+def test_the_short_way_tells_the_same_as_the_long_one_or_nothing(name: str, properties: dict[str, Any]) -> None:
+    common = Common("c-1", ({"kind": "login", "value": "C-1", "assurance": "LOGIN"},)).by_customer
+
+    made = encode_quickly(name, properties, common)
+
+    if made is not None:
+        told = json.loads(made[1])
+        changes: list[str] = []
+        head = {part: told[part] for part in ("id", "sequence", "type", "at")}
+        assert told == json.loads(encode(head, common, MappingProxyType(properties), changes))
+        assert (made[0], changes) == (told["id"], [])
+
+
+def test_what_is_flat_goes_the_short_way() -> None:
+    flat = {"a": "\u00fc", "b": 2**63 - 1, "c": 0.5, "d": True, "e": None}
+
+    assert encode_quickly("a.b", flat, b"") is not None
+    assert encode_quickly("a.b", None, b"") is not None
+    others: list[Any] = [2**63, float("inf"), [], Colour.RED, "\ud800"]
+    for other in others:
+        assert encode_quickly("a.b", {**flat, "f": other}, b"") is None
 
 
 def test_a_process_counts_from_one() -> None:

@@ -29,10 +29,9 @@ _MAX_READY_DEPTH = 60
 _LEAST, _MOST = -(2**63), 2**63 - 1
 #: Contacts are counted in so many buckets, which take the same memory however many there are.
 BUCKETS = 1 << 14
-# How many ids share one call of os.urandom: as many as the last byte of their counter tells apart.
-_NOISE = 256
-# A byte as an id has it at the end of a group.
-_BYTES = tuple(f"{number:02x}-" for number in range(256))
+# Where the counter of ids ends.
+_COUNTER = (1 << 34) - 1
+_BYTES = tuple(f"{number:02x}" for number in range(256))
 # Types as JSON: a host has few, and an action's would be made anew each time.
 _TYPES: dict[str, str] = {}
 _MOST_TYPES = 1_000
@@ -64,68 +63,72 @@ class Entry(NamedTuple):
 
 
 class Ids:
-    """UUIDv7 (RFC 9562) that only go up within a process, and the sequence counter beside them; without a lock."""
+    """UUIDv7 (RFC 9562) that only go up within a process, and the sequence numbers beside them; without a lock."""
 
-    __slots__ = ("_above", "_counter", "_latest", "_moment", "_noise", "_quarter", "_second", "sequence")
+    __slots__ = ("_begun", "_count", "_ends", "_latest", "_moment", "_quarter", "_second", "_series")
 
     def __init__(self) -> None:
-        #: The next number of this process, at each call.
-        self.sequence = itertools.count(1).__next__
+        self._count = itertools.count(1)
         self.start_over()
 
     def start_over(self) -> None:
         """Forget the noise: a forked child must not go on with what its parent goes on with, too."""
-        # Begun at random, so that two processes count differently; low enough not to reach its end soon.
-        self._counter = itertools.count(int.from_bytes(os.urandom(3), "big"))
-        self._noise = _noise()
+        # At random, so that two processes count differently; low enough not to reach the counter's end soon.
+        self._begun = int.from_bytes(os.urandom(4), "big")
+        self._ends = _ends()
         self._latest = 0
-        # What was written last, each with what it was written for: ids share most of it, and to write it anew is dear.
-        self._above = -1, ""
-        self._moment = -1, "", ""
-        self._quarter = -1, ""
-        self._second = -1, ""
+        # What was written last, with what it was written for: most of it is the same for many, and dear to write.
+        self._moment = -1, -1, "", ""
+        self._quarter = self._series = self._second = -1, ""
 
-    def stamp(self) -> tuple[str, str]:
-        """A new id, and the time of day in UTC to the millisecond.
+    def stamp(self) -> tuple[str, int, str]:
+        """A new id, its number in this process from 1 on, and the time of day in UTC to the millisecond.
 
-        The id has 48 bits of milliseconds, a counter of 26 bits and 48 random bits: from os.urandom, not the random
+        The id has 48 bits of milliseconds, a counter of 34 bits and 40 random bits: from os.urandom, not the random
         module, since a host that seeds that one would make the same ids in every process.
         """
-        now, count = time.time_ns() // 1_000_000, next(self._counter) & 0x3FF_FFFF
+        now, number = time.time_ns() // 1_000_000, next(self._count)
+        count = number + self._begun & _COUNTER
         last = count & 0xFF
-        above, middle = self._above
-        if count - last != above:
+        moment, above, begin, at = self._moment
+        if now != moment or count - last != above:
             if not last:
-                self._noise = _noise()
-            if not count:  # It begins anew, and goes on with a later millisecond.
-                self._latest += 1
-                self._moment = -1, "", ""
-            _, middle = self._above = count - last, f"7{count >> 14:03x}-{0x80 | count >> 8 & 0x3F:02x}"
-        moment, begin, at = self._moment
-        if now != moment:
-            _, begin, at = self._moment = self._told(now)
-        return f"{begin}{middle}{_BYTES[last]}{self._noise[last]}", at
+                self._ends = _ends()
+                self._latest += not count  # It begins anew, and goes on with a later millisecond.
+            _, _, begin, at = self._moment = self._told(now, count - last)
+        return begin + self._ends[last], number, at
 
     def uuid7(self) -> str:
         """A new id."""
         return self.stamp()[0]
 
-    def _told(self, now: int) -> tuple[int, str, str]:
-        """A millisecond; how ids begin, later where the clock went back; and the moment as RFC 3339."""
+    def _told(self, now: int, above: int) -> tuple[int, int, str, str]:
+        """Of a millisecond and a counter but for its last byte: both, how ids begin, later where the clock went back,
+        and the moment as RFC 3339.
+        """
         latest = self._latest = max(self._latest, now)
         quarter, high = self._quarter  # of a second, nearly: what the last byte counts
         if latest >> 8 != quarter:
             _, high = self._quarter = latest >> 8, f"{latest >> 16:08x}-{latest >> 8 & 0xFF:02x}"
+        series, middle = self._series
+        if above != series:
+            low = f"{0x7000_8000 | (above >> 22 & 0xFFF) << 16 | above >> 8 & 0x3FFF:08x}"
+            _, middle = self._series = above, f"-{low[:4]}-{low[4:]}-"
         second, day = self._second
         if now // 1_000 != second:
             second = now // 1_000
             _, day = self._second = second, f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}."
-        return now, f"{high}{_BYTES[latest & 0xFF]}", f"{day}{str(now % 1_000 + 1_000)[1:]}Z"
+        begin = f"{high}{_BYTES[latest & 0xFF]}{middle}"
+        return now, above, begin, f"{day}{str(now % 1_000 + 1_000)[1:]}Z"
 
 
-def _noise() -> list[str]:
-    """The random ends of so many ids."""
-    return os.urandom(_NOISE * 6).hex("-", 6).split("-")
+def _ends() -> list[str]:
+    """The ends of 256 ids: the last byte of the counter, and random ones."""
+    mixed = bytearray(256 * 6)
+    mixed[::6] = bytes(range(256))
+    for place in range(1, 6):
+        mixed[place::6] = os.urandom(256)
+    return mixed.hex("-", 6).split("-")
 
 
 #: One per process: order among actions of the same moment is by this counter.
@@ -186,8 +189,8 @@ def encode_quickly(name: Any, properties: Mapping[str, Any] | None, common: byte
         return None
     try:
         quoted = _TYPES.get(name) or _typed(name)
-        id, at = IDS.stamp()
-        begin = f'{{"id":"{id}","sequence":{IDS.sequence()},"type":{quoted},"at":"{at}"'.encode()
+        id, number, at = IDS.stamp()
+        begin = f'{{"id":"{id}","sequence":{number},"type":{quoted},"at":"{at}"'.encode()
     except (TypeError, UnicodeError):  # The type is no text, or text that is no Unicode: the server's to refuse.
         return None
     if told is None:

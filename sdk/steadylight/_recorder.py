@@ -191,13 +191,13 @@ class Recorder:
         at: object,
     ) -> tuple[str, bytes]:
         """The id and the bytes of an action that is not like most. Raises Unfit and Dropped."""
-        new, now = IDS.stamp()
+        new, number, now = IDS.stamp()
         id = str(id) if id else new
         if at is None and self._reads_clock:
             at = now
         elif not isinstance(at, str):
             at = self._told_time(at or self._options.now())
-        head = {"id": id, "sequence": IDS.sequence(), "type": type, "at": at}
+        head = {"id": id, "sequence": number, "type": type, "at": at}
         shared = common.by_customer
         if more is not None:
             head.update(more)

@@ -1,6 +1,5 @@
 """Ids, order and bytes of actions."""
 
-import itertools
 import json
 import uuid
 from collections import deque
@@ -49,12 +48,13 @@ def test_ids_go_up_when_the_clock_goes_back(monkeypatch: pytest.MonkeyPatch) -> 
 def test_ids_go_up_when_their_counter_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time_ns", lambda: 0x0123_4567_89AB * 1_000_000)
     ids = Ids()
-    ids._counter = itertools.count(0x3FF_FFF0)
+    ids._begun = 2**34 - 300
 
     made = [ids.uuid7() for _ in range(600)]
 
     assert made == sorted(set(made))
-    assert {id[:14] for id in made} == {"01234567-89ab-", "01234567-89ac-"}
+    assert {id[:19] for id in made} == {"01234567-89ab-7fff-", "01234567-89ac-7000-"}
+    assert {uuid.UUID(id).variant for id in made} == {uuid.RFC_4122}
 
 
 def test_an_id_holds_its_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_time_of_day_is_told_as_rfc_3339_in_every_minute(monkeypatch: pytest.M
 
     for at in (0, 59_999, 60_000, 1_795_349_063_123, 1_795_349_099_999, 1_795_349_100_000, 60_001):
         monkeypatch.setattr("time.time_ns", lambda at=at: at * 1_000_000)
-        assert ids.stamp()[1] == rfc3339(datetime.fromtimestamp(at / 1_000, UTC))
+        assert ids.stamp()[2] == rfc3339(datetime.fromtimestamp(at / 1_000, UTC))
 
 
 _SCALARS = st.one_of(
@@ -117,7 +117,7 @@ def test_what_is_flat_goes_the_short_way() -> None:
 def test_a_process_counts_from_one() -> None:
     ids = Ids()
 
-    assert [ids.sequence(), ids.sequence()] == [1, 2]
+    assert [ids.stamp()[1], ids.stamp()[1]] == [1, 2]
 
 
 def test_times_are_utc_to_the_millisecond() -> None:

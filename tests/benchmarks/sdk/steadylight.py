@@ -32,8 +32,9 @@ class Adapter(base.Adapter):  # type: ignore[misc]
         _protocol.judge = judge  # type: ignore[attr-defined]
 
     def track(self, user, event, props):
-        contact = self.contacts.get(user)
-        if contact is None:
+        try:
+            contact = self.contacts[user]
+        except KeyError:
             contact = self.contacts[user] = self.light.customer(login=user, assurance="LOGIN").contact(key=user)
         contact.record(event, props)
 

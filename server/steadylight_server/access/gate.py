@@ -3,7 +3,8 @@
 A secret that was checked is remembered, so that a request costs no query for it. `refresh`, called several times a
 second, forgets what has ended on any server; what is remembered is trusted for TRUST seconds after a refresh, and
 `AccessService.revoke` waits that long. So no server takes a key once its revocation has returned, and one that cannot
-refresh asks the database for each request.
+refresh asks the database for each request. Under load a refresh takes longer than what is left of the trust: requests
+wait for it, rather than that each asks for itself.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from steadylight_server.access.models import (
@@ -51,6 +52,8 @@ class Gate:
         self._channels: dict[str, Channel] = {}
         self._trusted_until = 0.0
         self._refreshed = 0
+        self._has_refreshed = asyncio.Event()  # whether or not it could
+        self._has_refreshed.set()
         self._forgotten = 0
         self._seen: datetime | None = None
         self._changed: dict[str, datetime] = {}
@@ -120,6 +123,15 @@ class Gate:
 
     async def refresh(self) -> None:
         """Forgets what has ended since the last time, here or elsewhere. Raises Unavailable."""
+        self._has_refreshed.clear()
+        try:
+            await self._refresh()
+        finally:
+            self._has_refreshed.set()
+        if time.monotonic() - self._marked > _MARK_EVERY:
+            await self.mark_used()
+
+    async def _refresh(self) -> None:
         began = time.monotonic()
         if self._seen is None:
             self._seen = await self._store.database_time()
@@ -135,8 +147,6 @@ class Gate:
         self._changed = changed
         self._refreshed += 1
         self._trusted_until = began + TRUST
-        if began - self._marked > _MARK_EVERY:
-            await self.mark_used()
 
     def forget_channels(self) -> None:
         """Channels may be other than they were: whoever asks next is looked at anew."""
@@ -156,10 +166,19 @@ class Gate:
             self._used = used | self._used
             raise
 
+    @property
+    def _is_trusted(self) -> bool:
+        """What is remembered."""
+        return time.monotonic() < self._trusted_until
+
     async def _whose(self, secret: str, kind: CredentialKind, otherwise: str) -> Viewer:
         hash = hashed(secret)
+        if not self._is_trusted and hash in self._remembered:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TRUST):
+                    await self._has_refreshed.wait()
         viewer, credential = self._remembered.get(hash, (None, None))
-        if viewer is None or credential is None or time.monotonic() >= self._trusted_until:
+        if viewer is None or credential is None or not self._is_trusted:
             refreshed = self._refreshed
             viewer, credential = await self._check(secret, hash, kind, otherwise)
             if refreshed == self._refreshed:  # else a refresh may have passed over what this look was too early to see

@@ -136,6 +136,77 @@ async def test_a_key_that_was_ended_elsewhere_is_forgotten_by_the_next_refresh(h
         await house.gate.key(key)
 
 
+class Late(AccessStore):
+    """The store over a connection on which what has ended is told when the test says."""
+
+    tells: asyncio.Event | None = None
+
+    async def changed_since(self, at: datetime) -> dict[str, datetime]:
+        found = await super().changed_since(at)
+        if self.tells is not None:
+            await self.tells.wait()
+        return found
+
+
+@pytest.fixture
+async def late(house: Slices, key: str, watch: Watch) -> Gate:
+    """A gate that remembers the key and does not trust its memory any more, over a store that does not tell."""
+    store = Late(house.database)
+    gate = Gate(store, Tokens((), NOWHERE), clock=house.clock)
+    await gate.refresh()
+    await gate.key(key)
+    watch.at += TRUST
+    store.tells = asyncio.Event()
+    return gate
+
+
+async def test_who_asks_during_a_refresh_waits_for_it_and_does_not_ask_the_database(
+    house: Slices, key: str, late: Gate
+) -> None:
+    async def ask() -> None:
+        refreshing = asyncio.create_task(late.refresh())
+        several = [asyncio.create_task(late.key(key)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        tell(late)
+        await refreshing
+        assert {viewer.credential for viewer in await asyncio.gather(*several)} == {id_of(key)}
+
+    assert await looked_up(house, ask) == 1  # that of the refresh
+
+
+async def test_who_waits_for_a_refresh_that_learns_that_the_key_has_ended_is_refused(
+    house: Slices, key: str, late: Gate
+) -> None:
+    await end(house, key)
+    refreshing = asyncio.create_task(late.refresh())
+    asking = asyncio.create_task(late.key(key))
+    await asyncio.sleep(0.05)
+
+    tell(late)
+    await refreshing
+
+    with pytest.raises(Unauthenticated):
+        await asking
+
+
+async def test_who_waits_too_long_for_a_refresh_asks_the_database(house: Slices, key: str, late: Gate) -> None:
+    refreshing = asyncio.create_task(late.refresh())
+
+    viewer = await asyncio.wait_for(late.key(key), TRUST + 5)
+
+    assert viewer.credential == id_of(key)
+    assert not refreshing.done()
+    tell(late)
+    await refreshing
+
+
+def tell(gate: Gate) -> None:
+    store = gate._store
+    assert isinstance(store, Late)
+    assert store.tells is not None
+    store.tells.set()
+
+
 @pytest.mark.parametrize("trouble", [GONE, OUR_FAULT])
 async def test_when_refreshing_fails_each_request_is_judged_by_the_database(
     house: Slices, key: str, watch: Watch, trouble: dict[str, Any]

@@ -226,6 +226,7 @@ async def open_services(
                 await activity.close()
                 await progress.close()
                 await rates.close()
+                search.close()
                 await webhooks.close()
                 await http.close()
 

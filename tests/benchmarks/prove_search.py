@@ -10,7 +10,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import orjson
@@ -94,15 +94,21 @@ async def _without_a_server(figures: Figures, settings: Settings, queries: Seque
         figures.note("fragments", raw.fragments, exactly=ARTICLES * FRAGMENTS)
         eyes = Viewpoint(channel="web")
 
-        def timed(search: Callable[[str], object]) -> list[float]:
+        async def search(query: str) -> object:
+            return await services.search.ask(query, eyes).answer()
+
+        async def plain(query: str) -> object:
+            return raw.found(query)
+
+        async def timed(search: Callable[[str], Awaitable[object]]) -> list[float]:
             took = []
             for query in queries:
                 started = time.perf_counter()
-                search(query)
+                await search(query)
                 took.append(time.perf_counter() - started)
             return took
 
-        pairs = [(timed(lambda query: services.search.search(query, eyes)), timed(raw.found)) for _ in range(ROUNDS)]
+        pairs = [(await timed(search), await timed(plain)) for _ in range(ROUNDS)]
     medians = [statistics.median(ours) / statistics.median(plain) for ours, plain in pairs]
     slowest = [_p99(ours) / _p99(plain) for ours, plain in pairs]
     figures.note(

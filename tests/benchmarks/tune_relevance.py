@@ -84,7 +84,8 @@ def _searched(index: Index, source: str, asked: Sequence[tuple[str, int]]) -> Ma
     """By question: what finds its passage, but for the order."""
     search = index.opened([source])
     terms = {text: search.asked(text)[0] for text, _ in asked}
-    return {text: (search, one, search.candidates(search.query(one))[0] if one else ()) for text, one in terms.items()}
+    found = {text: search.candidates(search.look(search.query(one)))[0] if one else () for text, one in terms.items()}
+    return {text: (search, one, found[text]) for text, one in terms.items()}
 
 
 def _ordered(search: Search, terms: Terms, candidates: Sequence[Indexed], weights: Weights) -> Sequence[int]:

@@ -1,7 +1,6 @@
 """Search over articles in the graph: what is found is for the viewer, and nothing else is counted or told."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Annotated, Any
 
 import strawberry
@@ -10,10 +9,9 @@ from steadylight_server.api.info import Info
 from steadylight_server.api.knowledge import Article, ArticleFragment, ViewpointInput, article, max_age, viewpoint
 from steadylight_server.api.scalars import SearchDocument
 from steadylight_server.core.errors import Invalid
-from steadylight_server.knowledge.audience import Viewpoint
 from steadylight_server.knowledge.models import MOST_NAME, MOST_NAMES, locale
 from steadylight_server.knowledge.query import MOST_QUERY, MOST_RANKED, MOST_SUGGESTIONS, Count
-from steadylight_server.knowledge.search import MOST_HITS, Answer, Hit
+from steadylight_server.knowledge.search import MOST_HITS, Answer, Hit, Inquiry
 
 
 @strawberry.type(description="A fragment that was found.")
@@ -43,34 +41,9 @@ class SearchCount:
     count: int = strawberry.field(description="How many.")
 
 
-class _Asked:
-    """What was asked, and what is counted if that is asked for."""
-
-    def __init__(self, info: Info, given: "SearchInput", eyes: Viewpoint, wanted: str | None) -> None:
-        self._search = info.context.services.search.search
-        self._given, self._eyes, self._wanted = given, eyes, wanted
-        self._locales = [locale(one) for one in given.locales]
-
-    def answer(self, first: int, offset: int, *, counts: bool = False) -> Answer:
-        return self._search(
-            self._given.query,
-            self._eyes,
-            self._wanted,
-            topics=self._given.topics,
-            locales=self._locales,
-            first=first,
-            offset=offset,
-            counts=counts,
-        )
-
-    @cached_property
-    def counted(self) -> Answer:
-        return self.answer(0, 0, counts=True)
-
-
 @strawberry.type(description="What was found for the viewer.")
 class SearchResults:
-    asked: strawberry.Private[_Asked]
+    asked: strawberry.Private[Inquiry]
     answer: strawberry.Private[Answer]
 
     @strawberry.field(description="The best first.")
@@ -86,12 +59,12 @@ class SearchResults:
         return self.answer.meant
 
     @strawberry.field(description="Topics of what was found, the most frequent first.")
-    def topics(self) -> list[SearchCount]:
-        return _counts(self.asked.counted.topics)
+    async def topics(self) -> list[SearchCount]:
+        return _counts(await self.asked.topics())
 
     @strawberry.field(description="The languages of what was found, the most frequent first.")
-    def locales(self) -> list[SearchCount]:
-        return _counts(self.asked.counted.locales)
+    async def locales(self) -> list[SearchCount]:
+        return _counts(await self.asked.locales())
 
 
 @strawberry.input(description="What is looked for, for whose eyes.")
@@ -121,7 +94,7 @@ class SearchQueries:
         self, info: Info, input: Annotated[SearchInput, strawberry.argument(description="What, for whose eyes.")]
     ) -> SearchResults:
         asked = await _asked(info, input)
-        return SearchResults(asked=asked, answer=asked.answer(input.first, input.offset))
+        return SearchResults(asked=asked, answer=await asked.answer(first=input.first, offset=input.offset))
 
     @strawberry.field(description="What was typed with its last word completed, so that something is found by it.")
     async def suggest(
@@ -136,7 +109,7 @@ class SearchQueries:
         self, info: Info, input: Annotated[SearchInput, strawberry.argument(description="What, for whose eyes.")]
     ) -> SearchDocument:
         asked = await _asked(info, input)
-        return SearchDocument(document(asked.answer(input.first, input.offset)))
+        return SearchDocument(document(await asked.answer(first=input.first, offset=input.offset)))
 
 
 def document(answer: Answer) -> dict[str, Any]:
@@ -164,12 +137,14 @@ def _hit(hit: Hit) -> dict[str, Any]:
     }
 
 
-async def _asked(info: Info, given: SearchInput) -> _Asked:
+async def _asked(info: Info, given: SearchInput) -> Inquiry:
     _check(given.first, MOST_HITS, given.offset)
     for what, names in (("topics", given.topics), ("locales", given.locales)):
         if len(names) > MOST_NAMES or any(len(name) > MOST_NAME for name in names):
             raise Invalid(f"{what}: at most {MOST_NAMES}, each with at most {MOST_NAME} characters.")
-    return _Asked(info, given, *await viewpoint(info, given))
+    eyes, wanted = await viewpoint(info, given)
+    locales = [locale(one) for one in given.locales]
+    return info.context.services.search.ask(given.query, eyes, wanted, topics=given.topics, locales=locales)
 
 
 def _check(first: int, most: int, offset: int) -> None:

@@ -11,43 +11,17 @@ any thread, one at a time; searches from any number of them meanwhile.
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
 import tantivy
 
-from steadylight_server.knowledge.analysis import analyser
 from steadylight_server.knowledge.entries import Counting, Entry, Indexed, State, document, indexed, schema
-from steadylight_server.knowledge.query import MOST_SUGGESTIONS, Count, Search
-from steadylight_server.knowledge.ranking import BEST, Asked, Weights
-from steadylight_server.knowledge.snippets import Marked, snippet
+from steadylight_server.knowledge.query import MOST_SUGGESTIONS, Search
+from steadylight_server.knowledge.question import Found, Question
+from steadylight_server.knowledge.ranking import BEST, Weights
 
 _HEAP = 15_000_000  # bytes in which a change is prepared; tantivy's least
-
-
-class Hit(NamedTuple):
-    """A fragment that was found; the score says nothing beyond this one search."""
-
-    entry: Entry
-    score: float
-    snippet: Marked
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found, the best first. `total` counts all, of which the best `MOST_RANKED` can be had.
-
-    `meant` is the query with words that are there in place of those that are not; None where nothing was mended.
-    `until` is when the first of what is there for who searched ends; None where nothing does.
-    """
-
-    hits: Sequence[Hit] = ()
-    total: int = 0
-    meant: str | None = None
-    topics: Sequence[Count] = ()
-    locales: Sequence[Count] = ()
-    until: datetime | None = None
 
 
 class Index:
@@ -139,18 +113,28 @@ class Index:
         with nothing behind it, may be the beginning of another. `topics` and `locales` narrow it to fragments with one
         of them; with `counts` these are counted over all that was found.
         """
+        question = self.ask(query, audiences=audiences, at=at, topics=topics, locales=locales)
+        if question is None:
+            return Found()
+        found = question.found(question.look(), first=first, offset=offset)
+        return replace(found, topics=question.topics(), locales=question.locales()) if counts else found
+
+    def ask(
+        self,
+        query: str,
+        *,
+        audiences: Collection[str],
+        at: datetime | None = None,
+        topics: Collection[str] = (),
+        locales: Collection[str] = (),
+    ) -> Question | None:
+        """The same, to be answered by steps; None where nothing can be found."""
         state = self._at(at)
         search = Search(state, self._schema, self.weights, audiences)
         asked, meant = search.asked(query)
         if not asked:
-            return Found()
-        wanted = search.query(asked, topics, locales)
-        found, total = search.found(wanted, asked)
-        worths = {name: _worths(terms) for name, terms in asked.items()}
-        page = found[offset : offset + first]
-        hits = [Hit(one.entry, score, _snippet(one, worths[one.language])) for score, one in page]
-        topics_found, locales_found = search.counted(wanted) if counts else ((), ())
-        return Found(hits, total, meant, topics_found, locales_found, state.lasts(frozenset(audiences)))
+            return None
+        return Question(search, asked, search.query(asked, topics, locales), meant, state.lasts(frozenset(audiences)))
 
     def suggest(
         self, text: str, *, audiences: Collection[str], at: datetime | None = None, limit: int = 5
@@ -167,13 +151,3 @@ class Index:
 
     def _at(self, moment: datetime | None) -> State:
         return self._state if moment is None else self._state.at(moment)
-
-
-def _worths(terms: Sequence[Asked]) -> Mapping[str, float]:
-    return {stem: term.idf for term in terms for stem, _ in term.stems}
-
-
-def _snippet(one: Indexed, worths: Mapping[str, float]) -> Marked:
-    rules = analyser(one.language)
-    stems = {stem for stem in worths if stem in one.occurrences and one.occurrences[stem].body}
-    return snippet(one.entry.body, rules.places(one.entry.body, stems), worths)

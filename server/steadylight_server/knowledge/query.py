@@ -119,34 +119,30 @@ class Search:
         terms = [Query.term_query(self._schema, field, one, index_option="basic") for one in values]
         return Query.boolean_query([(Occur.Should, term) for term in terms])
 
-    def found(self, query: Query, asked: Terms) -> tuple[list[tuple[float, Indexed]], int]:
-        """The candidates with their scores, the best first, what is equal by its names; and how many there are."""
-        candidates, total = self.candidates(query)
-        return self.ranked(candidates, asked, self._weights), total
+    def look(self, query: Query) -> tantivy.SearchResult:
+        """The best candidates by tantivy's lights, at most `MOST_RANKED`, and how many there are. For any thread."""
+        return self._searcher.search(query, limit=MOST_RANKED, count=True)
 
-    def candidates(self, query: Query) -> tuple[list[Indexed], int]:
-        """What is worth putting in order, at most `MOST_RANKED`, whatever the weights; and how many there are."""
-        answer = self._searcher.search(query, limit=MOST_RANKED, count=True)
-        numbers = self._searcher.fast_field_values("number", [address for _, address in answer.hits])
-        return [self._entries[int(number)] for number in numbers if number is not None], _total(answer)
+    def candidates(self, looked: tantivy.SearchResult) -> tuple[list[Indexed], int]:
+        """What is worth putting in order, whatever the weights; and how many there are."""
+        numbers = self._searcher.fast_field_values("number", [address for _, address in looked.hits])
+        return [self._entries[int(number)] for number in numbers if number is not None], _total(looked)
 
-    def ranked(self, candidates: Sequence[Indexed], asked: Terms, weights: Weights) -> list[tuple[float, Indexed]]:
+    def ranked(
+        self, candidates: Sequence[Indexed], asked: Terms, weights: Weights | None = None
+    ) -> list[tuple[float, Indexed]]:
         """The candidates with their scores, the best first, what is equal by its names."""
+        weights = weights or self._weights
         rankings = {name: Ranking(terms, self._view[name].means, weights) for name, terms in asked.items()}
         scored = [(rankings[one.language].score(one.occurrences, one.lengths), one) for one in candidates]
         scored = _beside_others(scored, weights.others)
         scored.sort(key=_order)
         return scored
 
-    def counted(self, query: Query) -> tuple[Sequence[Count], Sequence[Count]]:
-        """What was found by topic and by locale, the most frequent first."""
-        fields = {name: {"terms": {"field": name, "size": _MOST_COUNTED}} for name in ("topic", "locale")}
-        told = self._searcher.aggregate(query, fields)
-        topics, locales = (
-            sorted((Count(one["key"], int(one["doc_count"])) for one in told[name]["buckets"]), key=_most)
-            for name in fields
-        )
-        return topics, locales
+    def counted(self, query: Query, field: str) -> Sequence[Count]:
+        """The topics, or locales, of what was found, the most frequent first. For any thread."""
+        told = self._searcher.aggregate(query, {"counted": {"terms": {"field": field, "size": _MOST_COUNTED}}})
+        return sorted((Count(one["key"], int(one["doc_count"])) for one in told["counted"]["buckets"]), key=_most)
 
     def completed(self, text: str, limit: int) -> list[str]:
         """The text with its last word completed, so that something is found by all its words; at most so many."""

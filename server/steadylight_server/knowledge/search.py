@@ -6,13 +6,18 @@ all is read anew: what was missed meanwhile is not known.
 
 What ends by itself needs neither: each question is answered from what is there at its moment. The next change takes it
 out of memory.
+
+What tantivy does of a search is done in threads, without Python's lock: meanwhile others are answered.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -22,6 +27,7 @@ from steadylight_server.knowledge.entries import Entry
 from steadylight_server.knowledge.index import Index
 from steadylight_server.knowledge.models import Article, Content, Fragment, Shown, Version
 from steadylight_server.knowledge.query import Count
+from steadylight_server.knowledge.question import Question
 from steadylight_server.knowledge.render import plain
 from steadylight_server.knowledge.selection import Selection, Selections
 from steadylight_server.knowledge.service import KnowledgeService
@@ -29,9 +35,12 @@ from steadylight_server.knowledge.snippets import Marked
 from steadylight_server.knowledge.store import Changes
 from steadylight_server.knowledge.view import shown
 
+T = TypeVar("T")
+
 log = structlog.get_logger("steadylight.knowledge")
 
 MOST_HITS = 50
+_THREADS = 2  # more would only wait for one another's turn at Python's lock
 _MOST_SEEN = 10_000  # articles as somebody sees them that are remembered
 RETRY = 1.0  # seconds until a lost stream is opened again
 
@@ -49,16 +58,46 @@ class Hit:
 @dataclass(frozen=True)
 class Answer:
     """What was found for a viewer, the best first. `total` counts all that could be found; `meant` is the query as it
-    was mended, None where nothing was. Topics and locales are counted over all, if that was asked for. `lasts` is how
-    long it may be kept: until the first of what is for the viewer ends; None where nothing does.
+    was mended, None where nothing was. `lasts` is how long it may be kept: until the first of what is for the viewer
+    ends; None where nothing does.
     """
 
     hits: Sequence[Hit] = ()
     total: int = 0
     meant: str | None = None
-    topics: Sequence[Count] = ()
-    locales: Sequence[Count] = ()
     lasts: timedelta | None = None
+
+
+class Inquiry:
+    """A viewer's query to what was there when they asked: whatever changes before it is answered is not seen."""
+
+    def __init__(
+        self, question: Question | None, at: datetime, shown: Callable[[Version], Shown], threads: Executor
+    ) -> None:
+        self._question, self._at, self._shown, self._threads = question, at, shown, threads
+
+    async def answer(self, *, first: int = 10, offset: int = 0) -> Answer:
+        """What answers it best: at most `MOST_HITS` behind the offset."""
+        if self._question is None:
+            return Answer()
+        looked = await self._elsewhere(self._question.look)
+        found = self._question.found(looked, first=min(first, MOST_HITS), offset=offset)
+        hits = []
+        for entry, score, snippet in found.hits:
+            version, fragment = entry.source
+            hits.append(Hit(self._shown(version), fragment, score, snippet))
+        return Answer(tuple(hits), found.total, found.meant, found.until - self._at if found.until else None)
+
+    async def topics(self) -> Sequence[Count]:
+        """Those of all that could be found, the most frequent first."""
+        return await self._elsewhere(self._question.topics) if self._question else ()
+
+    async def locales(self) -> Sequence[Count]:
+        """Those of all that could be found, the most frequent first."""
+        return await self._elsewhere(self._question.locales) if self._question else ()
+
+    async def _elsewhere(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 class SearchService:
@@ -71,9 +110,15 @@ class SearchService:
         self._selections = Selections()
         # What was read of each article.
         self._articles: Mapping[str, Article] = {}
-        self._seen: dict[tuple[str, int, frozenset[Audience], str | None], Shown] = {}
+        # By the very version, which is kept so that no other has its id: who asked before a change is still answered.
+        self._seen: dict[tuple[int, frozenset[Audience], str | None], tuple[Version, Shown]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, "search")
 
-    def search(
+    def close(self) -> None:
+        """Ends its threads. Nothing can be asked any more."""
+        self._threads.shutdown(wait=False)
+
+    def ask(
         self,
         query: str,
         viewpoint: Viewpoint,
@@ -81,41 +126,30 @@ class SearchService:
         *,
         topics: Collection[str] = (),
         locales: Collection[str] = (),
-        first: int = 10,
-        offset: int = 0,
-        counts: bool = False,
-    ) -> Answer:
-        """What answers the query best, of what is shown to the viewer, who asks for that locale: at most `MOST_HITS`
-        behind the offset. It says nothing of anything else; whatever is typed is a query.
+    ) -> Inquiry:
+        """The query, over what is shown to the viewer, who asks for that locale. It says nothing of anything else;
+        whatever is typed is a query.
         """
         held, keys = self._held(viewpoint, locale)
         at = self._clock()
-        first = min(first, MOST_HITS)
-        found = self._index.search(
-            query, audiences=keys, at=at, topics=topics, locales=locales, first=first, offset=offset, counts=counts
-        )
-        hits = []
-        for entry, score, snippet in found.hits:
-            version, fragment = entry.source
-            hits.append(Hit(self._shown(version, held, locale), fragment, score, snippet))
-        lasts = found.until - at if found.until is not None else None
-        return Answer(tuple(hits), found.total, found.meant, found.topics, found.locales, lasts)
+        question = self._index.ask(query, audiences=keys, at=at, topics=topics, locales=locales)
+        return Inquiry(question, at, partial(self._shown, held, locale), self._threads)
 
     def suggest(self, text: str, viewpoint: Viewpoint, locale: str | None = None, *, limit: int = 5) -> list[str]:
         """The text with its last word completed in ways by which something is found that is shown to the viewer."""
         _, keys = self._held(viewpoint, locale)
         return self._index.suggest(text, audiences=keys, at=self._clock(), limit=limit)
 
-    def _shown(self, version: Version, held: frozenset[Audience], locale: str | None) -> Shown:
+    def _shown(self, held: frozenset[Audience], locale: str | None, version: Version) -> Shown:
         """What of it is shown, of which something was found; remembered until something changes."""
-        key = (version.article, version.number, held, locale)
+        key = (id(version), held, locale)
         if (known := self._seen.get(key)) is not None:
-            return known
+            return known[1]
         article = shown(version, held, locale)
         assert article is not None, "what is found is shown"
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
-        self._seen[key] = article
+        self._seen[key] = version, article
         return article
 
     def _held(self, viewpoint: Viewpoint, locale: str | None) -> tuple[frozenset[Audience], Sequence[str]]:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steadylight_server.knowledge.entries import Entry
-from steadylight_server.knowledge.index import Found, Index
+from steadylight_server.knowledge.index import Index
 from steadylight_server.knowledge.query import MOST_QUERY, MOST_RANKED
+from steadylight_server.knowledge.question import Found
 
 ROAMING = Entry(
     *("roaming", "abroad", "en-GB", "Using your phone abroad", "Roaming charges"),

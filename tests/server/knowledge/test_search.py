@@ -1,7 +1,8 @@
 """What somebody finds is what they are shown, and every server finds what any has published."""
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,14 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo import WriteConcern
+from tantivy import SearchResult
 
 from steadylight_server.access.models import Role
 from steadylight_server.core.clock import now
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.knowledge.audience import EVERYBODY, Audience, Viewpoint, holding
 from steadylight_server.knowledge.models import Content, Fragment, State, Version
+from steadylight_server.knowledge.question import Question
 from steadylight_server.knowledge.search import Answer, SearchService
 from steadylight_server.knowledge.selection import Selection, Selections
 from steadylight_server.knowledge.view import shown
@@ -31,14 +34,23 @@ async def publish(slices: Slices, slug: str, what: Content, revision: int = 0) -
     return done.revision
 
 
-def found(search: SearchService, query: str, viewpoint: Viewpoint = CUSTOMER, **given: object) -> list[str]:
-    hits = search.search(query, viewpoint, **given).hits  # type: ignore[arg-type]
-    return [f"{hit.article.slug}#{hit.fragment.id}" for hit in hits]
+async def found(search: SearchService, query: str, viewpoint: Viewpoint = CUSTOMER, **given: object) -> list[str]:
+    answer = await search.ask(query, viewpoint, **given).answer()  # type: ignore[arg-type]
+    return [f"{hit.article.slug}#{hit.fragment.id}" for hit in answer.hits]
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def told(
+    search: SearchService, query: str, viewpoint: Viewpoint = CUSTOMER
+) -> tuple[Answer, list[str], list[str]]:
+    """The answer, and the topics and locales of all that could be found."""
+    asked = search.ask(query, viewpoint)
+    topics, locales = await asked.topics(), await asked.locales()
+    return await asked.answer(), [one.name for one in topics], [one.name for one in locales]
+
+
+async def until(search: SearchService, query: str, expected: list[str]) -> None:
     """Waits for what comes in its own time; the test's own limit ends it."""
-    while not holds():
+    while await found(search, query) != expected:
         await asyncio.sleep(0.01)
 
 
@@ -47,11 +59,11 @@ async def test_what_was_published_before_is_found_and_what_is_published_later(sl
     await slices.editing.save("draft", content(fragment(body="abroad")), revision=0, reason="new", by=BY)
 
     async with slices.search.following():
-        assert found(slices.search, "abroad") == ["roaming#body"]
+        assert await found(slices.search, "abroad") == ["roaming#body"]
         await publish(slices.beside(), "later", content(fragment(body="Letters from abroad."), title="Letters"))
-        await until(lambda: found(slices.search, "letters") == ["later#body"])
+        await until(slices.search, "letters", ["later#body"])
 
-    (hit,) = slices.search.search("calls abroad", CUSTOMER, first=1).hits
+    (hit,) = (await slices.search.ask("calls abroad", CUSTOMER).answer(first=1)).hits
     assert (hit.article.title, hit.article.version) == ("Roaming charges", 1)
     assert hit.snippet.html.startswith("<mark>Calls</mark> <mark>abroad</mark> cost")
 
@@ -60,16 +72,16 @@ async def test_two_servers_find_what_either_publishes_corrects_and_takes_back(sl
     other = slices.beside()
     async with slices.search.following(), other.search.following():
         revision = await publish(slices, "a", content(fragment(body="first")))
-        await until(lambda: found(other.search, "first") == ["a#body"])
+        await until(other.search, "first", ["a#body"])
         revision = await publish(other, "a", content(fragment(body="second")), revision)
-        await until(lambda: found(slices.search, "second") == ["a#body"])
-        assert found(slices.search, "first") == []
+        await until(slices.search, "second", ["a#body"])
+        assert await found(slices.search, "first") == []
         saved = await slices.editing.save("a", content(fragment(body="third")), revision=revision, reason="x", by=BY)
         await publish(slices, "b", content(fragment(body="other")))
-        await until(lambda: found(other.search, "other") == ["b#body"])
-        assert (found(other.search, "second"), found(other.search, "third")) == (["a#body"], [])
+        await until(other.search, "other", ["b#body"])
+        assert (await found(other.search, "second"), await found(other.search, "third")) == (["a#body"], [])
         await slices.editing.expire("a", revision=saved.revision, reason="over", by=BY)
-        await until(lambda: found(other.search, "second") == [])
+        await until(other.search, "second", [])
 
 
 async def test_a_title_that_tells_of_what_is_for_others_is_not_searched_for_them(slices: Slices) -> None:
@@ -81,10 +93,10 @@ async def test_a_title_that_tells_of_what_is_for_others_is_not_searched_for_them
     await publish(slices, "a", content(*parts, titles={"en": "Fees", "de": "Mitarbeiterbonus"}))
 
     async with slices.search.following():
-        assert found(slices.search, "mitarbeiterbonus", AGENT, locale="de") == ["a#body"]
-        assert found(slices.search, "mitarbeiterbonus", locale="de-CH") == []
+        assert await found(slices.search, "mitarbeiterbonus", AGENT, locale="de") == ["a#body"]
+        assert await found(slices.search, "mitarbeiterbonus", locale="de-CH") == []
         assert slices.search.suggest("mitarb", CUSTOMER, "de-CH") == []
-        (hit,) = slices.search.search("schweiz fees", CUSTOMER, "de-CH").hits
+        (hit,) = (await slices.search.ask("schweiz fees", CUSTOMER, "de-CH").answer()).hits
     assert hit.article.title == "Fees"
 
 
@@ -105,7 +117,7 @@ async def test_what_no_majority_had_yet_when_the_stream_began_is_found(slices: S
     await admin.command("appendOplogNote", data={"goes": "on"})  # by itself it would in ten seconds
     await entered
     try:
-        assert found(slices.search, "second") == ["a#body"]
+        assert await found(slices.search, "second") == ["a#body"]
     finally:
         await following.__aexit__(None, None, None)
 
@@ -118,12 +130,12 @@ async def test_what_is_for_others_is_not_found_by_any_way(slices: Slices) -> Non
 
     async with slices.search.following():
         for text in ("margins", "margi", "margnis", "ninety", "Margins are ninety.", "money"):
-            assert slices.search.search(text, CUSTOMER, counts=True) == Answer()
-        assert slices.search.search("known", CUSTOMER, topics=["money"]).total == 0
+            assert await told(slices.search, text) == (Answer(), [], [])
+        assert await found(slices.search, "known", topics=["money"]) == []
         assert slices.search.suggest("mar", CUSTOMER) == []
-        assert found(slices.search, "margins", AGENT) == ["b#body", "a#inside"]
+        assert await found(slices.search, "margins", AGENT) == ["b#body", "a#inside"]
         assert slices.search.suggest("mar", AGENT) == ["margins"]
-        assert [one.name for one in slices.search.search("margins", AGENT, counts=True).topics] == ["money"]
+        assert (await told(slices.search, "margins", AGENT))[1] == ["money"]
 
 
 async def test_what_ends_by_itself_is_not_found_from_that_moment_on_at_any_server(slices: Slices) -> None:
@@ -136,19 +148,19 @@ async def test_what_ends_by_itself_is_not_found_from_that_moment_on_at_any_serve
     async with slices.search.following(), other.search.following():
         for search in (slices.search, other.search):
             slices.clock.at = begin
-            before = search.search("tariff", CUSTOMER, counts=True)
-            assert (before.total, [one.name for one in before.topics], before.lasts) == (2, ["sale"], end - begin)
+            before, topics, _ = await told(search, "tariff")
+            assert (before.total, topics, before.lasts) == (2, ["sale"], end - begin)
             assert search.suggest("carn", CUSTOMER) == ["carnival"]
             slices.clock.at = end - timedelta(milliseconds=1)
-            assert found(search, "carnival") == ["offer#body"]
+            assert await found(search, "carnival") == ["offer#body"]
             slices.clock.at = end
-            after = search.search("tariff", CUSTOMER, counts=True)
+            after, topics, _ = await told(search, "tariff")
             assert ([hit.article.slug for hit in after.hits], after.total) == (["usual"], 1)
-            assert (list(after.topics), after.lasts) == ([], None)
-            assert search.search("carnivla", CUSTOMER, counts=True) == Answer()
+            assert (topics, after.lasts) == ([], None)
+            assert await told(search, "carnivla") == (Answer(), [], [])
             assert search.suggest("carn", CUSTOMER) == []
         await publish(slices, "later", content(fragment(body="Later.")))
-        await until(lambda: found(slices.search, "later") == ["later#body"])
+        await until(slices.search, "later", ["later#body"])
         assert not slices.search._index.ended(end)  # the change took it out
 
 
@@ -158,10 +170,10 @@ async def test_what_has_ended_is_found_again_when_it_is_prolonged(slices: Slices
     revision = await publish(slices, "offer", offer)
 
     async with slices.search.following():
-        assert found(slices.search, "carnival") == []
+        assert await found(slices.search, "carnival") == []
         longer = content(fragment(body="A carnival tariff."), expires_at=begin + timedelta(1))
         await publish(slices, "offer", longer, revision)
-        await until(lambda: found(slices.search, "carnival") == ["offer#body"])
+        await until(slices.search, "carnival", ["offer#body"])
 
 
 async def test_the_locale_decides_which_of_two_texts_is_found(slices: Slices) -> None:
@@ -169,13 +181,13 @@ async def test_the_locale_decides_which_of_two_texts_is_found(slices: Slices) ->
     await publish(slices, "a", content(*two, titles={"en": "Roaming", "de": "Ausland"}))
 
     async with slices.search.following():
-        (english,), (german,) = (
-            slices.search.search("charges", CUSTOMER, locale).hits for locale in ("en-GB", "de-CH")
-        )
+        (english,), (german,) = [
+            (await slices.search.ask("charges", CUSTOMER, locale).answer()).hits for locale in ("en-GB", "de-CH")
+        ]
 
     assert (english.fragment.locale, english.article.title) == ("en", "Roaming")
     assert (german.fragment.locale, german.article.title) == ("de", "Ausland")
-    assert found(slices.search, "abroad", locale="de") == []
+    assert await found(slices.search, "abroad", locale="de") == []
 
 
 async def test_a_stream_that_is_lost_is_opened_again_and_all_is_read_anew(
@@ -183,14 +195,15 @@ async def test_a_stream_that_is_lost_is_opened_again_and_all_is_read_anew(
 ) -> None:
     monkeypatch.setattr("steadylight_server.knowledge.search.RETRY", 0.01)
     await publish(slices, "a", content(fragment(body="first")))
-    with structlog.testing.capture_logs() as told:
+    with structlog.testing.capture_logs() as logged:
         async with slices.search.following():
             async with slices.failing("getMore", "aggregate", collection="articles", errorCode=112):
-                await until(lambda: any("lost" in entry["event"] for entry in told))
+                while not any("lost" in entry["event"] for entry in logged):
+                    await asyncio.sleep(0.01)
                 await publish(slices, "b", content(fragment(body="second")))
-            await until(lambda: found(slices.search, "second") == ["b#body"])
+            await until(slices.search, "second", ["b#body"])
 
-    assert found(slices.search, "first") == ["a#body"]
+    assert await found(slices.search, "first") == ["a#body"]
 
 
 async def test_articles_that_are_put_back_from_a_backup_are_read_anew(
@@ -201,9 +214,9 @@ async def test_articles_that_are_put_back_from_a_backup_are_read_anew(
     kept = await slices.documents("articles")
     async with slices.search.following():
         await slices.database.raw["articles"].drop()
-        await until(lambda: found(slices.search, "first") == [])
+        await until(slices.search, "first", [])
         await slices.database.raw["articles"].insert_many(kept)
-        await until(lambda: found(slices.search, "first") == ["a#body"])
+        await until(slices.search, "first", ["a#body"])
 
 
 async def test_a_database_that_is_away_at_the_start_is_told(slices: Slices) -> None:
@@ -211,6 +224,82 @@ async def test_a_database_that_is_away_at_the_start_is_told(slices: Slices) -> N
         with pytest.raises(Unavailable):
             async with slices.search.following():
                 pass
+
+
+async def test_who_asked_before_a_change_is_answered_as_it_was_then(slices: Slices) -> None:
+    revision = await publish(slices, "a", content(fragment(body="The first tariff."), topics=("old",)))
+    async with slices.search.following():
+        asked = slices.search.ask("tariff", CUSTOMER)
+        await publish(slices, "a", content(fragment(body="The second tariff."), topics=("new",)), revision)
+        await publish(slices, "b", content(fragment(body="Another tariff.")))
+        await until(slices.search, "another", ["b#body"])
+        await until(slices.search, "second", ["a#body"])
+
+        (hit,) = (await asked.answer()).hits
+
+        assert (hit.article.version, hit.snippet.text) == (1, "The first tariff.")
+        assert [one.name for one in await asked.topics()] == ["old"]
+        now_there = await slices.search.ask("tariff", CUSTOMER).answer()
+        assert {hit.article.slug: hit.article.version for hit in now_there.hits} == {"a": 2, "b": 1}
+
+
+class Gated(Question):
+    """A question at which tantivy looks when the test says."""
+
+    opened = threading.Event()
+
+    def look(self) -> SearchResult:
+        assert self.opened.wait(10)
+        return super().look()
+
+
+@pytest.fixture
+async def gated(slices: Slices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[threading.Event]:
+    """Opens what keeps every search of one published article, for `first`, from being answered."""
+    await publish(slices, "a", content(fragment(body="first")))
+    monkeypatch.setattr(Gated, "opened", threading.Event())
+    monkeypatch.setattr("steadylight_server.knowledge.index.Question", Gated)
+    async with slices.search.following():
+        yield Gated.opened
+        Gated.opened.set()
+
+
+async def test_while_tantivy_looks_others_go_on(slices: Slices, gated: threading.Event) -> None:
+    several = [asyncio.create_task(found(slices.search, "first")) for _ in range(8)]
+
+    await asyncio.sleep(0.05)
+    waiting = [one.done() for one in several]
+    gated.set()
+
+    assert not any(waiting)
+    assert await asyncio.gather(*several) == [["a#body"]] * 8
+
+
+async def test_who_gives_up_waiting_keeps_nobody_from_searching(slices: Slices, gated: threading.Event) -> None:
+    several = [asyncio.create_task(found(slices.search, "first")) for _ in range(8)]
+    await asyncio.sleep(0.05)
+
+    for one in several:
+        one.cancel()
+    given_up = await asyncio.gather(*several, return_exceptions=True)
+    gated.set()
+
+    assert all(isinstance(one, asyncio.CancelledError) for one in given_up)
+    assert await found(slices.search, "first") == ["a#body"]
+
+
+async def test_nothing_is_left_of_a_search_that_was_closed(slices: Slices) -> None:
+    await publish(slices, "a", content(fragment(body="first")))
+    async with slices.search.following():
+        assert await found(slices.search, "first") == ["a#body"]
+    threads = slices.search._threads._threads
+
+    slices.search.close()
+
+    for one in threads:
+        one.join(5)
+    assert threads
+    assert not any(one.is_alive() for one in threads)
 
 
 LOCALES = ("en", "en-GB", "de", "de-CH", "fr")

@@ -2,10 +2,10 @@
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -49,6 +49,14 @@ class Declared:
     not_feasible: Mapping[str, str]
 
 
+class _Done(NamedTuple):
+    """What was performed, with the input in a form that can be compared, and the contact in which it was asked for."""
+
+    said: str
+    contact: str | None
+    performance: dict[str, Any]
+
+
 # Raises NotFound for a journey that is not the asker's.
 Mine = Callable[[Mapping[str, Any], str, Assurance], object]
 
@@ -61,7 +69,7 @@ class Deeds:
         self._now = now
         self._mine = mine
         self._declared: dict[str, Declared] = {}
-        self._done: dict[tuple[Home, str, str], tuple[str, dict[str, Any]]] = {}
+        self._done: dict[tuple[Home, str, str], _Done] = {}
 
     def declare(self, capability: Declared) -> None:
         """Puts it in the place of another of its name."""
@@ -101,26 +109,48 @@ class Deeds:
             raise Invalid("key: 1 to 200 characters.")
         if not isinstance(input, Mapping):
             raise Invalid("input: an object is wanted.")
-        self._memory.prove(seen, self._now(), str(uuid.uuid4()))
-        family = self._memory.family(seen) or [seen.home]
+        at = self._now()
+        self._memory.prove(seen, at, str(uuid.uuid4()))
+        home = self._memory.place(seen, at)
+        mine = [*self._memory.family(seen), *self._memory.unclaimed(seen)] if seen.proven else [home]
         said = json.dumps(_plain(input), sort_keys=True)
-        before = [self._done[home, name, key] for home in family if (home, name, key) in self._done]
         journey = {"id": str(given["journey"])} if given.get("journey") is not None else None
-        alike = [performance for earlier, performance in before if earlier == said]
-        for performance in alike:
-            if journey in (None, performance["journey"]):
-                return {"performance": performance, "repeated": True, "token": self._memory.token}
-        if before:
-            other = "for another journey, or for none" if alike else "with another input"
-            raise Conflict(f"The key {key!r} was used for this {other}. Use another key for another deed.")
+        if (done := self._same(mine, name, key, said, journey)) is not None:
+            return {"performance": done, "repeated": True, "token": self._memory.token}
+        contact = given.get("contact") or None
+        if not seen.proven and self._is_used_in(self._memory.met(seen) - {home}, name, key, channel, contact):
+            raise Forbidden("The key was used in this contact by who had signed in, who alone is told of it.")
         performance = {**self._performed(one, input, key, channel), "journey": journey}
-        self._done[seen.home, name, key] = (said, performance)
+        self._done[home, name, key] = _Done(said, contact, performance)
         state, failure = performance["state"], performance["failure"]
         about = {"capability": name, "performance": performance["id"], "key": key, "state": state}
         about |= {"code": failure["code"]} if failure else {}
         type = "capability.accepted" if state == "ACCEPTED" else "capability.performed"
         self._tell(uuid.uuid4(), type, given, channel, cap, about)
         return {"performance": performance, "repeated": False, "token": self._memory.token}
+
+    def _same(
+        self, homes: Iterable[Home], name: str, key: str, said: str, journey: Mapping[str, Any] | None
+    ) -> dict[str, Any] | None:
+        """What became of that key of these homes, None where it is free. Raises Conflict."""
+        used = self._used(homes, name, key)
+        alike = [done.performance for done in used if done.said == said]
+        for performance in alike:
+            if journey in (None, performance["journey"]):
+                return performance
+        if used:
+            other = "for another journey, or for none" if alike else "with another input"
+            raise Conflict(f"The key {key!r} was used for this {other}. Use another key for another deed.")
+        return None
+
+    def _is_used_in(self, homes: Iterable[Home], name: str, key: str, channel: str, contact: str | None) -> bool:
+        """Whether one of these homes has that key, and it was asked for in that contact."""
+        here = (channel, contact)
+        used = self._used(homes, name, key)
+        return contact is not None and any((done.performance["channel"], done.contact) == here for done in used)
+
+    def _used(self, homes: Iterable[Home], name: str, key: str) -> Sequence[_Done]:
+        return [self._done[home, name, key] for home in homes if (home, name, key) in self._done]
 
     def _performed(self, one: Declared, input: Mapping[str, Any], key: str, channel: str) -> dict[str, Any]:
         at = rfc3339(self._now())

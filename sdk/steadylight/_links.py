@@ -37,6 +37,8 @@ class Links:
 
     def join(self, persona: Home, home: Home, at: datetime, id: str) -> None:
         """Somebody known acted under a persona: it is theirs, if theirs was the first."""
+        if persona[0] == "persona":  # The app names it. One of a contact is made by what is done there unproven alone.
+            self.see(persona)
         first = (at, id, home)
         self._personas[persona] = min(first, self._personas.get(persona, first))
 
@@ -56,6 +58,7 @@ class Links:
         for persona, (_, _, whose) in self._personas.items():
             if persona in groups and whose in groups:
                 groups[whose] |= {persona}
+                groups[persona] = groups[whose]
         return sorted(groups.get(home, set()), key=self._seen.index)
 
 

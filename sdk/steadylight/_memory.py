@@ -146,11 +146,7 @@ class Memory:
             }
         )
         self._assurances[stored.id] = seen.assurance
-        home = seen.home
-        assert home is not None
-        taken = None if seen.proven else self._links.taken(home)
-        if taken is not None and stored.at > taken:
-            home = (*home, "after")  # nobody's: on a shared device that may be anybody
+        home = self.place(seen, stored.at)
         self._homes.setdefault(home, []).append(stored)
         self._customers.setdefault(home, f"cus_{uuid.uuid4().hex}")
         self._links.see(home)
@@ -223,6 +219,22 @@ class Memory:
         if seen.proven and seen.home is not None:
             self._links.see(seen.home)
             self._links.prove(seen.proven, at, id)
+
+    def place(self, seen: Seen, at: datetime) -> Home:
+        """Where what is done belongs; under a persona that was somebody's by then, to its leftovers."""
+        home = seen.home
+        assert home is not None
+        taken = None if seen.proven else self._links.taken(home)
+        # Leftovers are nobody's: on a shared device that may be anybody.
+        return (*home, "after") if taken is not None and at > taken else home
+
+    def unclaimed(self, seen: Seen) -> list[Home]:
+        """The personas of their place that are nobody's yet: they become whose who is known there next."""
+        return [persona for persona in seen.personas if self._links.taken(persona) is None]
+
+    def met(self, seen: Seen) -> set[Home]:
+        """All of whoever the personas of their place have become."""
+        return {home for persona in seen.personas for home in self._links.of(persona)}
 
     def family(self, seen: Seen) -> list[Home]:
         """What may be shown to whoever asks: all of a customer who is proven, else the persona alone."""

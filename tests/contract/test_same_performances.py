@@ -33,6 +33,7 @@ capabilities:
   money.send: {implementation: {function: get_lost}}
   report.order: {implementation: {function: accept}}
   bank.ask: {implementation: {function: be_away}}
+  visit.book: {implementation: {function: view}, assurance: CLAIMED}
 """
 CALLS: list[Any] = []
 
@@ -95,6 +96,7 @@ def server_of_either_sort(request: pytest.FixtureRequest) -> LiveServer | Server
     server.capability("money.send", _twin(twin.Unknown("no answer")))
     server.capability("report.order", lambda input: twin.Accepted())
     server.capability("bank.ask", _twin(twin.NotDone("connection refused")))
+    server.capability("visit.book", view, assurance="CLAIMED")
     return server
 
 
@@ -152,6 +154,66 @@ async def test_who_proves_two_identifiers_at_once_is_one_customer_already(house:
     again = await perform(by_both)
 
     assert (again.id, again.repeated) == (first.id, True)
+
+
+async def test_what_was_done_in_a_contact_is_not_done_again_by_who_has_signed_out(house: House, name: str) -> None:
+    light = house.connect("web")
+    known, unknown = contact(light, name, "w"), light.contact(f"{name}-w")
+    unknown.record("plan.viewed")
+    await perform(known, "visit.book")
+    before = len(CALLS)
+
+    for period in ("2026-10", "2026-11"):
+        with pytest.raises(Forbidden, match="used in this contact by who had signed in"):
+            await perform(unknown, "visit.book", period)
+
+    assert len(CALLS) == before
+    another = light.customer(login=f"{name}-b", assurance="LOGIN").contact(f"{name}-w")
+    assert not (await perform(another, "visit.book")).repeated
+    assert not (await perform(unknown, "visit.book", key="k-2")).repeated
+    assert not (await perform(light.contact(f"{name}-w2"), "visit.book")).repeated
+    assert len(await told(known)) == 1
+
+
+async def test_what_somebody_began_unknown_is_theirs_when_they_are_known_and_nobody_s_after(
+    house: House, name: str
+) -> None:
+    light = house.connect("web")
+    known, unknown = contact(light, name, "w"), light.contact(f"{name}-w")
+    first = await perform(unknown, "visit.book")
+
+    again = await perform(known, "visit.book")
+    known.record("plan.viewed")
+    assert await done(light.flush(5)) == 0
+
+    assert (again.id, again.repeated) == (first.id, True)
+    with pytest.raises(Forbidden, match="used in this contact by who had signed in"):
+        await perform(unknown, "visit.book")
+
+
+async def test_who_proves_nothing_where_nobody_was_unknown_has_keys_of_their_own(house: House, name: str) -> None:
+    light = house.connect("web")
+    known, unknown = contact(light, name, "w"), light.contact(f"{name}-w")
+    theirs = await perform(known, "visit.book")
+
+    own = await perform(unknown, "visit.book")
+    again = await perform(unknown, "visit.book")
+
+    assert (own.repeated, own.id == theirs.id) == (False, False)
+    assert (again.repeated, again.id) == (True, own.id)
+
+
+async def test_under_an_app_s_persona_a_key_is_refused_in_the_contact_where_it_was_used(
+    house: House, name: str
+) -> None:
+    light = house.connect("web")
+    known = light.customer(login=name, assurance="LOGIN").contact(f"{name}-w", persona=name)
+    await perform(known, "visit.book")
+
+    with pytest.raises(Forbidden, match="used in this contact by who had signed in"):
+        await perform(light.contact(f"{name}-w", persona=name), "visit.book")
+
+    assert not (await perform(light.contact(f"{name}-w2", persona=name), "visit.book")).repeated
 
 
 async def test_a_key_is_each_customer_s_own(house: House, name: str) -> None:

@@ -9,7 +9,7 @@ from . import _process
 from ._async_transport import AsyncTransport
 from ._errors import SteadylightError
 from ._options import Options
-from ._protocol import Idle, Request, Sleep, Step, delivery
+from ._protocol import Delivery, Idle, Request, Sleep, Step, delivery
 from ._recorder import Recorder, log
 
 # Seconds; only where one client serves several event loops.
@@ -33,6 +33,7 @@ class TaskDelivery:
     def _reset(self) -> None:
         self._task: asyncio.Task[None] | None = None
         self._helpers: set[asyncio.Task[None]] = set()
+        self._played: set[Delivery] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._wake_at = 0
@@ -122,7 +123,13 @@ class TaskDelivery:
         _process.closed(self, left, lost)
 
     def close_at_exit(self, timeout: float) -> None:
-        """The host forgot to close, and its loop is gone: what is left is sent without one."""
+        """The host forgot to close, and its loop is gone: what is left is sent without one.
+
+        A loop that is stopped, as a notebook's is, leaves its tasks where they are: what they sent is sent again.
+        """
+        if self._loop is not None and not self._loop.is_running():
+            for playing in list(self._played):
+                playing.close()
         queue = self._recorder.queue
         if queue.undelivered() and (transport := self._transport.blocking()) is not None:
             is_safe = not queue.unsafe()
@@ -150,7 +157,7 @@ class TaskDelivery:
         self._reset()
 
     async def _run(self) -> None:
-        playing = delivery(self._recorder, self._options)
+        playing = self._play()
         try:
             if self._recorder.has_inheritance:
                 await asyncio.to_thread(self._recorder.begin)
@@ -169,7 +176,16 @@ class TaskDelivery:
         except Exception:
             log.exception("The delivery of actions failed in an unforeseen way; the next action starts it again")
         finally:
-            playing.close()
+            self._played_out(playing)
+
+    def _play(self, *, brief: bool = False) -> Delivery:
+        playing = delivery(self._recorder, self._options, brief=brief)
+        self._played.add(playing)
+        return playing
+
+    def _played_out(self, playing: Delivery) -> None:
+        playing.close()
+        self._played.discard(playing)
 
     def _find_help(self) -> None:
         """More than a batch waits, and the server is there."""
@@ -184,7 +200,7 @@ class TaskDelivery:
             helper.add_done_callback(self._helpers.discard)
 
     async def _help(self) -> None:
-        playing = delivery(self._recorder, self._options, brief=True)
+        playing = self._play(brief=True)
         try:
             step = next(playing)
             while not self._is_closed:
@@ -196,7 +212,7 @@ class TaskDelivery:
         except Exception:
             log.exception("The delivery of actions failed in an unforeseen way; it goes on with one request at a time")
         finally:
-            playing.close()
+            self._played_out(playing)
             self._notify()
 
     def _notify(self) -> None:

@@ -355,6 +355,31 @@ def test_without_a_loop_actions_wait_and_go_at_exit(server: Server) -> None:
     assert types(server) == ["a.b"]
 
 
+def test_at_exit_what_a_stopped_loop_was_sending_is_sent_again(server: Server) -> None:
+    class Slow(httpx.BaseTransport, httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            loop.stop()
+            response: httpx.Response = await loop.create_future()
+            return response
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return server.transport.handle_request(request)
+
+    loop = asyncio.new_event_loop()
+    light = AsyncClient(server.url, server.key("web"), options=FAST, transport=Slow())
+    loop.call_soon(light.contact("k").record, "a.b")
+    loop.run_forever()
+    assert types(server) == []
+
+    light._delivery.close_at_exit(2.0)
+
+    assert types(server) == ["a.b"]
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+        loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+
+
 def test_at_exit_a_server_that_is_down_takes_no_longer_than_allowed(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

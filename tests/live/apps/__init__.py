@@ -1,1 +1,1 @@
-"""Small apps of channel developers, as gunicorn loads them: the client is made before the workers are forked."""
+"""Small apps of channel developers, as gunicorn and Celery load them: the client is made before the fork."""

@@ -7,12 +7,12 @@ all is read anew: what was missed meanwhile is not known.
 What ends by itself needs neither: each question is answered from what is there at its moment. The next change takes it
 out of memory.
 
-What tantivy does of a search is done in threads, without Python's lock: meanwhile others are answered.
+What tantivy does of searches at the same time is done in threads, without Python's lock: meanwhile others are answered.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,7 +72,7 @@ class Inquiry:
     """A viewer's query to what was there when they asked: whatever changes before it is answered is not seen."""
 
     def __init__(
-        self, question: Question | None, at: datetime, shown: Callable[[Version], Shown], threads: Executor
+        self, question: Question | None, at: datetime, shown: Callable[[Version], Shown], threads: "_Threads"
     ) -> None:
         self._question, self._at, self._shown, self._threads = question, at, shown, threads
 
@@ -80,7 +80,7 @@ class Inquiry:
         """What answers it best: at most `MOST_HITS` behind the offset."""
         if self._question is None:
             return Answer()
-        looked = await self._elsewhere(self._question.look)
+        looked = await self._threads.run(self._question.look)
         found = self._question.found(looked, first=min(first, MOST_HITS), offset=offset)
         hits = []
         for entry, score, snippet in found.hits:
@@ -90,14 +90,34 @@ class Inquiry:
 
     async def topics(self) -> Sequence[Count]:
         """Those of all that could be found, the most frequent first."""
-        return await self._elsewhere(self._question.topics) if self._question else ()
+        return await self._threads.run(self._question.topics) if self._question else ()
 
     async def locales(self) -> Sequence[Count]:
         """Those of all that could be found, the most frequent first."""
-        return await self._elsewhere(self._question.locales) if self._question else ()
+        return await self._threads.run(self._question.locales) if self._question else ()
 
-    async def _elsewhere(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+class _Threads:
+    """Run what several searches have to do at the same time, each beside the others."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(_THREADS, "search")
+        self._running = 0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What the work returns. Who is alone does it here: to a thread and back takes as long as most of it."""
+        self._running += 1
+        try:
+            await asyncio.sleep(0)  # who came at the same moment gets here, too
+            if self._running == 1:
+                return work()
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        finally:
+            self._running -= 1
+
+    def close(self) -> None:
+        """Ends them. Nothing can be run any more."""
+        self._executor.shutdown(wait=False)
 
 
 class SearchService:
@@ -112,11 +132,11 @@ class SearchService:
         self._articles: Mapping[str, Article] = {}
         # By the very version, which is kept so that no other has its id: who asked before a change is still answered.
         self._seen: dict[tuple[int, frozenset[Audience], str | None], tuple[Version, Shown]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, "search")
+        self._threads = _Threads()
 
     def close(self) -> None:
         """Ends its threads. Nothing can be asked any more."""
-        self._threads.shutdown(wait=False)
+        self._threads.close()
 
     def ask(
         self,

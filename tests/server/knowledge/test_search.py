@@ -288,11 +288,21 @@ async def test_who_gives_up_waiting_keeps_nobody_from_searching(slices: Slices, 
     assert await found(slices.search, "first") == ["a#body"]
 
 
+async def test_who_searches_alone_waits_for_no_thread(slices: Slices) -> None:
+    await publish(slices, "a", content(fragment(body="first")))
+    async with slices.search.following():
+        for _ in range(3):
+            assert await found(slices.search, "first") == ["a#body"]
+
+    assert not slices.search._threads._executor._threads
+
+
 async def test_nothing_is_left_of_a_search_that_was_closed(slices: Slices) -> None:
     await publish(slices, "a", content(fragment(body="first")))
     async with slices.search.following():
-        assert await found(slices.search, "first") == ["a#body"]
-    threads = slices.search._threads._threads
+        several = await asyncio.gather(*(found(slices.search, "first") for _ in range(2)))
+        assert several == [["a#body"]] * 2
+    threads = slices.search._threads._executor._threads
 
     slices.search.close()
 

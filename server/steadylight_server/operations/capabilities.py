@@ -1,4 +1,4 @@
-"""Performs capabilities: once for each key of a customer, through their slice, then on the timeline.
+"""Performs capabilities: once for each key of a customer, through their slice; `telling` then tells of it.
 
 An attempt runs beside the request that began it and outlives it. Whoever else asks with that key, in whatever channel
 and at whatever server, waits for the same outcome. What a server that died began is taken over by another (`catch_up`).
@@ -9,16 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import structlog
 
 from steadylight_server.access.models import Scope, Viewer
-from steadylight_server.capabilities.attempts import NOTHING_DONE, TellsOf
+from steadylight_server.capabilities.attempts import NOTHING_DONE
 from steadylight_server.capabilities.models import (
-    ACCEPTED,
     PERFORMED,
-    REFUSED,
     SETTLED,
     Capability,
     CustomerRef,
@@ -34,7 +32,7 @@ from steadylight_server.capabilities.models import (
 )
 from steadylight_server.capabilities.service import CapabilityService
 from steadylight_server.core.assurance import Assurance
-from steadylight_server.core.clock import Clock, in_milliseconds, now
+from steadylight_server.core.clock import Clock, now
 from steadylight_server.core.errors import Forbidden, Invalid, NotFound, Unavailable
 from steadylight_server.core.mongo import Database
 from steadylight_server.identity.models import MOST_IDENTIFIERS, Customer, Evidence, Identifier, heard
@@ -43,7 +41,8 @@ from steadylight_server.ingest.service import Ingest
 from steadylight_server.journeys.names import named
 from steadylight_server.journeys.service import JourneyService
 from steadylight_server.operations.models import Asker, Done
-from steadylight_server.timeline.models import Action, Actor
+from steadylight_server.operations.telling import Telling, by_itself, deed_id
+from steadylight_server.timeline.models import Action
 from steadylight_server.timeline.service import TimelineService
 
 log = structlog.get_logger("steadylight.operations")
@@ -53,8 +52,6 @@ MOST_WAIT = 30.0  # seconds that a request waits for an outcome
 _MOST_TAKEN_OVER = 20
 # Seconds between two looks at what another server does; each look doubles it up to the second.
 _LOOK_FIRST, _LOOK_LAST = 0.02, 0.25
-# What a customer meets with; a scope that is missing, or a server that is away, is the company's own affair.
-_GAPS = (Why.NOT_FEASIBLE, Why.ASSURANCE_TOO_LOW)
 
 
 class Withheld(Forbidden):
@@ -98,7 +95,7 @@ class CapabilityOperations:
         self._timeline = timeline
         self._journeys = journeys
         self._ingest = ingest
-        self._clock = clock
+        self._telling = Telling(capabilities, timeline, ingest, clock)
         self._running: dict[UUID, asyncio.Task[Performance | None]] = {}
         self._taken_over: set[asyncio.Task[Performance | None]] = set()
 
@@ -177,30 +174,18 @@ class CapabilityOperations:
         """
         _check_reporter(viewer)
         async with self._database.session():
-            asked = _by_itself(self._timeline.restored(await self._capabilities.asked(id)))
+            asked = by_itself(self._timeline.restored(await self._capabilities.asked(id)))
             before = await self._capabilities.one(id)
             type = SETTLED if before.state is State.UNKNOWN else PERFORMED
-            done, is_first = await self._capabilities.complete(id, output, failure, self._tells_of(asked, type))
+            done, is_first = await self._capabilities.complete(id, output, failure, self._telling.of(asked, type))
             if is_first:
-                await self._record(done, self._deed(asked, done, type))
+                await self._telling.record(done, asked, type)
             return done
 
     async def catch_up(self) -> int:
         """Takes over what servers that died began, and records what they left; how many."""
-        done = 0
         async with self._database.session():
-            for id, stored in await self._capabilities.unrecorded():
-                try:
-                    deed = self._timeline.restored(stored)
-                    await self._ingest.keep([deed])
-                    await self._capabilities.recorded(id, deed.id)
-                except Unavailable:
-                    raise
-                except Exception:  # One that cannot be recorded must not hold up the others.
-                    log.exception("what was performed cannot be recorded", performance=str(id))
-                    await self._capabilities.put_off(id)
-                else:
-                    done += 1
+            done = await self._telling.catch_up()
         while len(self._taken_over) < _MOST_TAKEN_OVER and (left := await self._capabilities.take_over()):
             task = self._start(left, self._timeline.restored(left.asked))
             self._taken_over.add(task)
@@ -233,8 +218,7 @@ class CapabilityOperations:
         """The input as it is kept. Raises Withheld, Invalid. A gap that a customer met is on the timeline."""
         offered = self._capabilities.offered(wanted, draft.channel, draft.assurance, viewer.may)
         if not offered.is_offered and offered.why is not Why.UNAVAILABLE:
-            if offered.why in _GAPS:
-                await self._ingest.keep([_refused(draft, offered, key)])
+            await self._telling.refused(draft, offered, key)
             raise Withheld(offered)
         return self._capabilities.read(wanted, input, key)
 
@@ -269,7 +253,7 @@ class CapabilityOperations:
             raise Unavailable(NOTHING_DONE)
         asked = self._timeline.stored(draft)
         # Now, and not when the deed is recorded: who comes meanwhile by another of these identifiers is the same.
-        deed = uuid5(performance_id(draft.profile_id, wanted.name, key), PERFORMED)
+        deed = deed_id(performance_id(draft.profile_id, wanted.name, key), PERFORMED)
         await self._identity.prove(self._evidence(draft, deed))
         here = []
         if draft.assurance is Assurance.CLAIMED:
@@ -324,11 +308,11 @@ class CapabilityOperations:
     async def _attempted(self, left: Left, asked: Action) -> Performance | None:
         """What came of an attempt, on the timeline if it is over. Raises Unavailable where nothing was done."""
         customer = (await self._identity.customer(asked.profile_id)).known_to(asked.profile_id, asked.assurance)
-        done = await self._capabilities.attempt(left, _ref(customer), self._tells_of(asked, PERFORMED))
+        done = await self._capabilities.attempt(left, _ref(customer), self._telling.of(asked, PERFORMED))
         if done is not None and done.state is not State.RUNNING:
             async with self._database.session():
                 try:
-                    await self._record(done, self._deed(asked, done, PERFORMED))
+                    await self._telling.record(done, asked, PERFORMED)
                 except Unavailable:
                     log.warning("what was performed is not on the timeline yet", performance=done.name)
         return done
@@ -352,42 +336,10 @@ class CapabilityOperations:
             await asyncio.sleep(min(pause, left))
             pause = min(2 * pause, _LOOK_LAST)
 
-    def _tells_of(self, asked: Action, type: str) -> TellsOf:
-        return lambda after: self._timeline.stored(self._deed(asked, after, type))
-
-    def _deed(self, asked: Action, after: Performance, type: str) -> Action:
-        """The action that tells what came of it. Its id is made of the performance's: there is one of each type."""
-        if after.state is State.ACCEPTED:
-            type = ACCEPTED
-        at = after.ended_at or in_milliseconds(self._clock())
-        failure = {"code": after.failure.code} if after.failure else {}
-        about = {"capability": after.capability, "performance": after.name, "key": after.key, "state": after.state}
-        properties = {**{name: str(value) for name, value in about.items()}, **failure}
-        return asked._replace(
-            id=uuid5(after.id, type), type=type, at=max(at, asked.at), received_at=at, properties=properties
-        )
-
-    async def _record(self, done: Performance, deed: Action) -> None:
-        await self._ingest.keep([deed])
-        await self._capabilities.recorded(done.id, deed.id)
-
-
-def _by_itself(asked: Action) -> Action:
-    """The same when it comes later, from nobody's visit: the contact in which it was asked for ended long ago."""
-    return asked._replace(actor=Actor.SYSTEM, agent=None, contact=None, identifiers=())
-
 
 def _ref(customer: Customer) -> CustomerRef:
     known = tuple(IdentifiedBy(key.kind, key.value) for key in customer.identifiers)
     return CustomerRef(f"cus_{customer.id.hex}", known)
-
-
-def _refused(draft: Action, offered: Offered, key: str) -> Action:
-    """A gap that a customer met: one action for each key, channel and reason."""
-    name, why = offered.capability.name, str(offered.why)
-    deed = performance_id(draft.profile_id, name, key[:200])
-    about = {"capability": name, "why": why, "reason": offered.reason}
-    return draft._replace(id=uuid5(deed, f"{REFUSED} {draft.channel} {why}"), type=REFUSED, properties=about)
 
 
 def _check_reporter(viewer: Viewer) -> None:

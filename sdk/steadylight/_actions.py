@@ -34,7 +34,7 @@ _COUNTER = (1 << 34) - 1
 _BYTES = tuple(f"{number:02x}" for number in range(256))
 # Types as JSON: a host has few, and an action's would be made anew each time.
 _TYPES: dict[str, str] = {}
-_MOST_TYPES = 1_000
+_MOST_TYPES, _LONGEST_TYPE = 1_000, 200
 _BY_CUSTOMER = b',"actor":"CUSTOMER"'
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -199,10 +199,12 @@ def encode_quickly(name: Any, properties: Mapping[str, Any] | None, common: byte
 
 
 def _typed(name: str) -> str:
-    """A type as JSON, remembered from now on."""
-    if len(_TYPES) >= _MOST_TYPES:
-        _TYPES.clear()
-    quoted = _TYPES[name] = _quoted(name)
+    """A type as JSON, remembered from now on if it is as short as types are."""
+    quoted = _quoted(name)
+    if len(quoted) <= _LONGEST_TYPE:
+        if len(_TYPES) >= _MOST_TYPES:
+            _TYPES.clear()
+        _TYPES[name] = quoted
     return quoted
 
 

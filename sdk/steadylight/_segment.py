@@ -3,7 +3,7 @@
 Numbers are little-endian. A header of 32 bytes:
 
     0    8s   b"STEADYLT"
-    8    H    version: 1. A reader leaves other versions alone
+    8    H    version: 2. A reader leaves other versions alone
     16   Q    acknowledged: everything before this offset has its final verdict
 
 and then records, each of 14 bytes and the action:
@@ -36,7 +36,7 @@ from ._actions import BUCKETS
 from ._owner import Owner
 
 MAGIC = b"STEADYLT"
-VERSION = 1
+VERSION = 2
 HEADER = 32
 MARK = b"\xf5\xfaSL"
 

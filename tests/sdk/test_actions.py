@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steadylight import Assurance
+from steadylight import Assurance, _actions
 from steadylight._actions import Common, Ids, Unfit, encode, encode_quickly, encode_ready, random_uuid, rfc3339
 
 
@@ -112,6 +112,15 @@ def test_what_is_flat_goes_the_short_way() -> None:
     others: list[Any] = [2**63, float("inf"), [], Colour.RED, "\ud800"]
     for other in others:
         assert encode_quickly("a.b", {**flat, "f": other}, b"") is None
+
+
+def test_types_that_are_remembered_are_short_and_few() -> None:
+    for number in range(2_000):
+        assert encode_quickly(f"a.{number}", None, b"") is not None
+    assert encode_quickly("a" * 1_000_000, None, b"") is not None
+
+    assert len(_actions._TYPES) <= 1_000
+    assert max(map(len, _actions._TYPES)) < 200
 
 
 def test_a_process_counts_from_one() -> None:

@@ -168,7 +168,7 @@ class Gate:
 
     @property
     def _is_trusted(self) -> bool:
-        """What is remembered."""
+        """Whether what is remembered counts without another look."""
         return time.monotonic() < self._trusted_until
 
     async def _whose(self, secret: str, kind: CredentialKind, otherwise: str) -> Viewer:

@@ -117,7 +117,10 @@ class Index:
         if question is None:
             return Found()
         found = question.found(question.look(), first=first, offset=offset)
-        return replace(found, topics=question.topics(), locales=question.locales()) if counts else found
+        if not counts:
+            return found
+        topics_found, locales_found = question.counted()
+        return replace(found, topics=topics_found, locales=locales_found)
 
     def ask(
         self,

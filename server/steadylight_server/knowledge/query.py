@@ -139,10 +139,15 @@ class Search:
         scored.sort(key=_order)
         return scored
 
-    def counted(self, query: Query, field: str) -> Sequence[Count]:
-        """The topics, or locales, of what was found, the most frequent first. For any thread."""
-        told = self._searcher.aggregate(query, {"counted": {"terms": {"field": field, "size": _MOST_COUNTED}}})
-        return sorted((Count(one["key"], int(one["doc_count"])) for one in told["counted"]["buckets"]), key=_most)
+    def counted(self, query: Query) -> tuple[Sequence[Count], Sequence[Count]]:
+        """What was found by topic and by locale, the most frequent first. For any thread."""
+        fields = {name: {"terms": {"field": name, "size": _MOST_COUNTED}} for name in ("topic", "locale")}
+        told = self._searcher.aggregate(query, fields)
+        topics, locales = (
+            sorted((Count(one["key"], int(one["doc_count"])) for one in told[name]["buckets"]), key=_most)
+            for name in fields
+        )
+        return topics, locales
 
     def completed(self, text: str, limit: int) -> list[str]:
         """The text with its last word completed, so that something is found by all its words; at most so many."""

@@ -63,13 +63,9 @@ class Question:
         hits = [Hit(one.entry, score, _snippet(one, worths[one.language])) for score, one in page]
         return Found(hits, total, self.meant, until=self.until)
 
-    def topics(self) -> Sequence[Count]:
-        """Those of what was found, the most frequent first. For any thread."""
-        return self.search.counted(self.query, "topic")
-
-    def locales(self) -> Sequence[Count]:
-        """Those of what was found, the most frequent first. For any thread."""
-        return self.search.counted(self.query, "locale")
+    def counted(self) -> tuple[Sequence[Count], Sequence[Count]]:
+        """What was found by topic and by locale, the most frequent first. For any thread."""
+        return self.search.counted(self.query)
 
 
 def _worths(terms: Sequence[Asked]) -> Mapping[str, float]:

@@ -75,6 +75,7 @@ class Inquiry:
         self, question: Question | None, at: datetime, shown: Callable[[Version], Shown], threads: "_Threads"
     ) -> None:
         self._question, self._at, self._shown, self._threads = question, at, shown, threads
+        self._counts: asyncio.Task[tuple[Sequence[Count], Sequence[Count]]] | None = None
 
     async def answer(self, *, first: int = 10, offset: int = 0) -> Answer:
         """What answers it best: at most `MOST_HITS` behind the offset."""
@@ -90,11 +91,19 @@ class Inquiry:
 
     async def topics(self) -> Sequence[Count]:
         """Those of all that could be found, the most frequent first."""
-        return await self._threads.run(self._question.topics) if self._question else ()
+        return (await self._counted())[0]
 
     async def locales(self) -> Sequence[Count]:
         """Those of all that could be found, the most frequent first."""
-        return await self._threads.run(self._question.locales) if self._question else ()
+        return (await self._counted())[1]
+
+    async def _counted(self) -> tuple[Sequence[Count], Sequence[Count]]:
+        """By topic and by locale: counted once, however often it is asked for."""
+        if self._question is None:
+            return (), ()
+        if self._counts is None:
+            self._counts = asyncio.create_task(self._threads.run(self._question.counted))
+        return await asyncio.shield(self._counts)  # who gives up keeps nobody from the counts
 
 
 class _Threads:

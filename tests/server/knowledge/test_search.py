@@ -10,13 +10,14 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo import WriteConcern
-from tantivy import SearchResult
+from tantivy import Query, SearchResult
 
 from steadylight_server.access.models import Role
 from steadylight_server.core.clock import now
 from steadylight_server.core.errors import Unavailable
 from steadylight_server.knowledge.audience import EVERYBODY, Audience, Viewpoint, holding
 from steadylight_server.knowledge.models import Content, Fragment, State, Version
+from steadylight_server.knowledge.query import Search
 from steadylight_server.knowledge.question import Question
 from steadylight_server.knowledge.search import Answer, SearchService
 from steadylight_server.knowledge.selection import Selection, Selections
@@ -286,6 +287,26 @@ async def test_who_gives_up_waiting_keeps_nobody_from_searching(slices: Slices, 
 
     assert all(isinstance(one, asyncio.CancelledError) for one in given_up)
     assert await found(slices.search, "first") == ["a#body"]
+
+
+async def test_what_was_found_is_counted_once_however_often_it_is_asked_for(
+    slices: Slices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[Search] = []
+    count = Search.counted
+
+    def counting(search: Search, query: Query) -> object:
+        counted.append(search)
+        return count(search, query)
+
+    monkeypatch.setattr(Search, "counted", counting)
+    await publish(slices, "a", content(fragment(body="first")))
+    async with slices.search.following():
+        asked = slices.search.ask("first", CUSTOMER)
+        several = await asyncio.gather(asked.locales(), asked.topics(), asked.locales())
+
+    assert [[one.name for one in counts] for counts in several] == [["en"], [], ["en"]]
+    assert len(counted) == 1
 
 
 async def test_who_searches_alone_waits_for_no_thread(slices: Slices) -> None:

@@ -584,7 +584,8 @@ def test_retry_is_an_action_that_the_database_did_not_take_this_time(caller: Cal
         (1, sent[1]["id"], "RETRY", "UNAVAILABLE")
     ]
     assert (in_vain.duplicate, in_vain.retry, missing) == (2, 1, 0)
-    assert (delivered.stored, delivered.duplicate, delivered.retry) == (1, 2, 0)
+    # The last try in vain, for which nobody waited any more, may have come in between.
+    assert (delivered.stored, delivered.duplicate, delivered.retry) in ((1, 2, 0), (0, 3, 0))
     assert caller.server.database.actions.count_documents({"type": "held.back"}) == 1
 
 

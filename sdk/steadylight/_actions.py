@@ -26,16 +26,17 @@ MAX_TRAITS = 50
 MAX_TRAIT_BYTES = 8_192
 # A ready-made action is judged by the server; this only stops one that contains itself.
 _MAX_READY_DEPTH = 60
+# The database's integers have 64 bits; a longer one would lose digits on the way.
 _LEAST, _MOST = -(2**63), 2**63 - 1
 #: Contacts are counted in so many buckets, which take the same memory however many there are.
 BUCKETS = 1 << 14
 # Where the counter of ids ends.
 _COUNTER = (1 << 34) - 1
 _BYTES = tuple(f"{number:02x}" for number in range(256))
-# Types as JSON: a host has few, and an action's would be made anew each time.
-_TYPES: dict[str, str] = {}
+#: Types as members of their actions, by name: a host has few, and each would be written anew each time.
+TYPES: dict[str, str] = {}
 _MOST_TYPES, _LONGEST_TYPE = 1_000, 200
-_BY_CUSTOMER = b',"actor":"CUSTOMER"'
+_BY_CUSTOMER = b',"actor":"CUSTOMER"}'
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -63,63 +64,64 @@ class Entry(NamedTuple):
 
 
 class Ids:
-    """UUIDv7 (RFC 9562) that only go up within a process, and the sequence numbers beside them; without a lock."""
+    """UUIDv7 (RFC 9562) that only go up within a process, and the sequence numbers beside them; without a lock.
 
-    __slots__ = ("_begun", "_count", "_ends", "_latest", "_moment", "_quarter", "_second", "_series")
+    An id has 48 bits of milliseconds, a counter of 34 bits and 40 random bits: from os.urandom, not the random module,
+    since a host that seeds that one would make the same ids in every process.
+    """
+
+    __slots__ = ("_begun", "_latest", "_quarter", "_second", "_series", "count", "ends", "moment")
 
     def __init__(self) -> None:
-        self._count = itertools.count(1)
+        #: Sequence numbers: in this process, from 1 on.
+        self.count = itertools.count(1)
         self.start_over()
 
     def start_over(self) -> None:
         """Forget the noise: a forked child must not go on with what its parent goes on with, too."""
         # At random, so that two processes count differently; low enough not to reach the counter's end soon.
-        self._begun = int.from_bytes(os.urandom(4), "big")
-        self._ends = _ends()
+        self._begun = int.from_bytes(os.urandom(4), "big") & ~0xFF
         self._latest = 0
         # What was written last, with what it was written for: most of it is the same for many, and dear to write.
-        self._moment = -1, -1, "", ""
         self._quarter = self._series = self._second = -1, ""
+        #: How ids end, by the last byte of the number.
+        self.ends = _ends()
+        #: Of the latest: the millisecond, the number but for its last byte, how ids begin then, and what stands
+        #: between an action's id and its number, which is when it happened.
+        self.moment = -1, -1, "", ""
 
     def stamp(self) -> tuple[str, int, str]:
-        """A new id, its number in this process from 1 on, and the time of day in UTC to the millisecond.
-
-        The id has 48 bits of milliseconds, a counter of 34 bits and 40 random bits: from os.urandom, not the random
-        module, since a host that seeds that one would make the same ids in every process.
-        """
-        now, number = time.time_ns() // 1_000_000, next(self._count)
-        count = number + self._begun & _COUNTER
-        last = count & 0xFF
-        moment, above, begin, at = self._moment
-        if now != moment or count - last != above:
-            if not last:
-                self._ends = _ends()
-                self._latest += not count  # It begins anew, and goes on with a later millisecond.
-            _, _, begin, at = self._moment = self._told(now, count - last)
-        return begin + self._ends[last], number, at
+        """A new id, its number, and the time of day in UTC to the millisecond."""
+        number = next(self.count)
+        begin, told = self.turn(time.time_ns() // 1_000_000, number)
+        return begin + self.ends[number & 0xFF], number, told[8:32]
 
     def uuid7(self) -> str:
         """A new id."""
         return self.stamp()[0]
 
-    def _told(self, now: int, above: int) -> tuple[int, int, str, str]:
-        """Of a millisecond and a counter but for its last byte: both, how ids begin, later where the clock went back,
-        and the moment as RFC 3339.
-        """
-        latest = self._latest = max(self._latest, now)
+    def turn(self, now: int, number: int) -> tuple[str, str]:
+        """What `moment` tells from this millisecond and this number on: how ids begin, and what follows them."""
+        last, count = number & 0xFF, number + self._begun & _COUNTER
+        if not last:
+            self.ends = _ends()
+            self._latest += not count  # It begins anew, and goes on with a later millisecond.
+        latest = self._latest = max(self._latest, now)  # Also where the clock went back.
         quarter, high = self._quarter  # of a second, nearly: what the last byte counts
         if latest >> 8 != quarter:
             _, high = self._quarter = latest >> 8, f"{latest >> 16:08x}-{latest >> 8 & 0xFF:02x}"
         series, middle = self._series
-        if above != series:
-            low = f"{0x7000_8000 | (above >> 22 & 0xFFF) << 16 | above >> 8 & 0x3FFF:08x}"
-            _, middle = self._series = above, f"-{low[:4]}-{low[4:]}-"
+        if count >> 8 != series:
+            low = f"{0x7000_8000 | (count >> 22 & 0xFFF) << 16 | count >> 8 & 0x3FFF:08x}"
+            _, middle = self._series = count >> 8, f"-{low[:4]}-{low[4:]}-"
         second, day = self._second
         if now // 1_000 != second:
             second = now // 1_000
-            _, day = self._second = second, f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}."
+            _, day = self._second = second, f'","at":"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}.'
         begin = f"{high}{_BYTES[latest & 0xFF]}{middle}"
-        return now, above, begin, f"{day}{str(now % 1_000 + 1_000)[1:]}Z"
+        told = f'{day}{str(now % 1_000 + 1_000)[1:]}Z","sequence":'
+        self.moment = now, number - last, begin, told
+        return begin, told
 
 
 def _ends() -> list[str]:
@@ -166,8 +168,8 @@ class Common:
         self.identifiers = identifiers
         self.bucket = 0 if contact is None else bucket(contact)
         members = self.members
-        #: As JSON, each member after a comma, with what nearly all actions have besides: the customer acts.
-        self.by_customer = b"," + (_quickly(members) or dumps(members))[1:-1] + _BY_CUSTOMER if members else b""
+        #: How nearly all actions end as JSON: these members, each after a comma, and that the customer acts.
+        self.by_customer = b"," + (_quickly(members) or dumps(members))[1:-1] + _BY_CUSTOMER if members else b"}"
 
     @property
     def members(self) -> dict[str, Any]:
@@ -176,83 +178,46 @@ class Common:
 
     @property
     def json(self) -> bytes:
-        """As JSON, each member after a comma; who acts is not in it."""
-        return self.by_customer[: -len(_BY_CUSTOMER)]
+        """How others end: it is told elsewhere who acts."""
+        return self.by_customer[: -len(_BY_CUSTOMER)] + b"}"
 
 
-def encode_quickly(name: Any, properties: Mapping[str, Any] | None, common: bytes) -> tuple[str, bytes] | None:
-    """The id and the JSON of an action like nearly all: of type `name`, it happens now, has nothing more, and its
-    properties are flat. None for any other, of which nothing has happened; see encode().
+def typed(name: str) -> str:
+    """A type as a member of its action, remembered in TYPES from now on if it is as short as types are.
+
+    Raises TypeError for what is no text.
     """
-    told = None
-    if properties and (told := _flat(properties)) is None:
-        return None
-    try:
-        quoted = _TYPES.get(name) or _typed(name)
-        id, number, at = IDS.stamp()
-        begin = f'{{"id":"{id}","sequence":{number},"type":{quoted},"at":"{at}"'.encode()
-    except (TypeError, UnicodeError):  # The type is no text, or text that is no Unicode: the server's to refuse.
-        return None
-    if told is None:
-        return id, b"".join((begin, common, b"}"))
-    return id, b"".join((begin, common, b',"properties":', told, b"}"))
+    told = f',"type":{_quoted(name)}'
+    if len(told) <= _LONGEST_TYPE:
+        if len(TYPES) >= _MOST_TYPES:
+            TYPES.clear()
+        TYPES[name] = told
+    return told
 
 
-def _typed(name: str) -> str:
-    """A type as JSON, remembered from now on if it is as short as types are."""
-    quoted = _quoted(name)
-    if len(quoted) <= _LONGEST_TYPE:
-        if len(_TYPES) >= _MOST_TYPES:
-            _TYPES.clear()
-        _TYPES[name] = quoted
-    return quoted
+def encode(head: dict[str, Any], rest: bytes, properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
+    """The JSON of a new action, which ends with `rest`. What JSON lacks becomes text, and is named in `changes`.
 
-
-def encode(head: dict[str, Any], common: bytes, properties: Mapping[str, Any] | None, changes: list[str]) -> bytes:
-    """The JSON of a new action. What JSON lacks becomes text, and is named in `changes`. Raises Unfit."""
+    Raises Unfit.
+    """
     if "traits" in head:
         head["traits"] = _fit_traits(head["traits"], changes)
         if not head["traits"]:
             del head["traits"]
     begin = (_quickly(head) or _encoded(head, _MAX_READY_DEPTH, changes))[:-1]
     if not properties:
-        return b"".join((begin, common, b"}"))
-    return b"".join((begin, common, b',"properties":', _fit_properties(properties, changes), b"}"))
+        return begin + rest
+    return b"".join((begin, b',"properties":', _fit_properties(properties, changes), rest))
 
 
 def _fit_properties(properties: Any, changes: list[str]) -> bytes:
-    if (quick := _flat(properties)) is not None:
-        return quick
     if not isinstance(properties, Mapping):
         raise Unfit(f"properties must be a mapping, not {type(properties).__name__}")
-    told = dumps(_plain(properties, 0, MAX_DEPTH, changes))
+    plain = _plain(properties, 0, MAX_DEPTH, changes)
+    told = _quickly(plain) or dumps(plain)
     if len(told) > MAX_PROPERTIES:
         raise Unfit(f"its properties take {len(told):,} bytes of the {MAX_PROPERTIES:,} allowed")
     return told
-
-
-def _flat(properties: Any) -> bytes | None:
-    """Properties as JSON, at a fourth of the cost, where they are flat and of what both JSON and the database have."""
-    if type(properties) is not dict:
-        return None
-    for value in properties.values():
-        kind = type(value)
-        if kind is str:
-            continue
-        if kind is int:
-            if _LEAST <= value <= _MOST:
-                continue
-        elif kind is float:
-            if value - value == 0.0:  # Neither endless nor no number.
-                continue
-        elif kind is bool or value is None:
-            continue
-        return None
-    try:
-        told = to_json(properties)
-    except (SerializationError, UnicodeError):
-        return None
-    return told if len(told) <= MAX_PROPERTIES else None
 
 
 def _quickly(value: Mapping[str, Any]) -> bytes | None:
@@ -306,7 +271,6 @@ def _plain(value: Any, depth: int, deepest: int, changes: list[str]) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):
-        # The database's integers have 64 bits; a longer one would lose digits on the way.
         return int(value) if _LEAST <= value <= _MOST else _told(str(int(value)), "a long integer", changes)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _told(str(float(value)), "a number that is none", changes)

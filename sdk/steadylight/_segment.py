@@ -46,9 +46,11 @@ _ACKNOWLEDGED = struct.Struct("<Q")
 # Bytes of the file that are made ready for writing at once, and how: MADV_POPULATE_WRITE of Linux 5.14 and later.
 _PAGES = 16 * mmap.PAGESIZE
 _POPULATE = 23 if sys.platform == "linux" else 0
-_pack, _unpack = _RECORD.pack, _RECORD.unpack_from
+_unpack = _RECORD.unpack_from
 #: Bytes of a record beside its action.
 FRAME = _RECORD.size
+#: What stands before an action: the mark, its length, its checksum, its bucket.
+frame = _RECORD.pack
 
 
 class Foreign(Exception):
@@ -104,13 +106,13 @@ class Segment:
 
     __slots__ = (
         "_fd",
-        "_map",
-        "_room",
         "end",
         "is_sealed",
+        "map",
         "owner",
         "path",
         "read",
+        "room",
         "settled",
         "size",
         "taken",
@@ -134,9 +136,10 @@ class Segment:
         self.taken: dict[int, int] = {}
         #: Nothing will be written to it any more.
         self.is_sealed = False
-        self._map: mmap.mmap | None = None
-        # Up to where it may be written without a closer look.
-        self._room = 0
+        #: Where it is written, while it is.
+        self.map: mmap.mmap | None = None
+        #: Up to where it may be written without a closer look.
+        self.room = 0
         self._fd = -1
 
     @classmethod
@@ -149,7 +152,7 @@ class Segment:
         try:
             _allocate(fd, size)
             os.pwrite(fd, _HEADER.pack(MAGIC, VERSION, HEADER), 0)
-            segment._map, segment._room = mmap.mmap(fd, size), min(_PAGES, size)  # No more now than it takes.
+            segment.map, segment.room = mmap.mmap(fd, size), min(_PAGES, size)  # No more now than it takes.
         except BaseException:
             os.unlink(path)
             raise
@@ -176,33 +179,21 @@ class Segment:
         """The undelivered actions in a file, whoever it belongs to. Raises Foreign and OSError."""
         return [each.payload for each in records(*_read(path)) if each.payload is not None]
 
-    def append(self, bucket: int, payload: bytes) -> bool:
-        """One more action; False where there is no room for it, or it is sealed."""
-        size, start = len(payload), self.end
-        end = start + FRAME + size
-        if end > self._room and not self._has_room(end):
-            return False
-        checksum = adler32(payload, bucket + 1)
-        self._map[start:end] = _pack(MARK, size, checksum, bucket) + payload  # type: ignore[index]  # Where there is room.
-        self.written += 1
-        self.end = end
-        return True
-
-    def _has_room(self, end: int) -> bool:
+    def has_room(self, end: int) -> bool:
         """Whether it can be written up to there. Pages are had from the kernel several at once: a fault for each would
         be what takes one action in ten most of its time.
         """
-        if self._map is None or end > self.size:
+        if self.map is None or end > self.size:
             return False
-        begin, self._room = self._room, min(-(-end // _PAGES) * _PAGES, self.size)
+        begin, self.room = self.room, min(-(-end // _PAGES) * _PAGES, self.size)
         if _POPULATE:
             with suppress(OSError):  # An older kernel, or a file system that cannot: page by page, then.
-                self._map.madvise(_POPULATE, begin, self._room - begin)
+                self.map.madvise(_POPULATE, begin, self.room - begin)
         return True
 
     def seal(self) -> None:
         """Nothing more is written; the room that is left goes back to the disk."""
-        written, self._map, self._room = self._map, None, 0
+        written, self.map, self.room = self.map, None, 0
         if written is not None:
             written.close()
             self.is_sealed = True
@@ -288,9 +279,9 @@ class Segment:
 
     def close(self) -> None:
         """Gives back memory and file; what is in it stays. Also for a child that inherited it."""
-        if self._map is not None:
-            self._map.close()
-            self._map, self._room = None, 0
+        if self.map is not None:
+            self.map.close()
+            self.map, self.room = None, 0
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -21,11 +21,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from zlib import adler32
 
 from ._actions import BUCKETS, Entry, bucket
 from ._owner import Owner, owners
 from ._queue import MemoryQueue, taken
-from ._segment import FRAME, HEADER, Foreign, Segment
+from ._segment import FRAME, HEADER, MARK, Foreign, Segment, frame
 
 #: Bytes of a segment.
 SEGMENT = 1 << 20
@@ -41,16 +42,28 @@ class Full(Exception):
     """No room within `spool_bytes`."""
 
 
-class _Lane:
-    """A segment that is being written, by one caller at a time."""
+class Lane:
+    """A segment that is being written, by one caller at a time. See Spool.put() and Recorder.record()."""
 
-    __slots__ = ("buckets", "count", "segment")
+    __slots__ = ("_before", "buckets", "segment")
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
-        # These only go up, so that no reader needs the lock: what is undelivered is their sum less what is done.
-        self.count = 0
+        self._before = 0
+        # This and `count` only go up, so that no reader needs the lock: what is undelivered is their sum less what is
+        # done.
         self.buckets = [0] * BUCKETS
+
+    @property
+    def count(self) -> int:
+        """Actions that were written to it."""
+        written = self.segment.written  # First, so that it is never too few while goes_on() comes between.
+        return self._before + written
+
+    def goes_on(self, segment: Segment) -> None:
+        """With another segment."""
+        self._before += self.segment.written
+        self.segment = segment
 
 
 class Spool:
@@ -84,9 +97,9 @@ class Spool:
         self._own: Owner | None = None
         self._being_born = threading.RLock()
         self._numbers = itertools.count(1)
-        self._lanes: list[_Lane] = []
-        # Those that nobody is writing to. To take one out, and to put it back, is one step: nobody else has it between.
-        self._free: list[_Lane] = []
+        self._lanes: list[Lane] = []
+        #: Those that nobody is writing to. Taking one out, and putting it back, is one step: nobody else comes between.
+        self.free: list[Lane] = []
         self._segments: list[Segment] = []
         self._lock = threading.RLock()
         self._adopted, self._adopted_buckets = 0, [0] * BUCKETS
@@ -102,20 +115,29 @@ class Spool:
         """Keep it. False: no room, and it is not kept. `at` is the contact's bucket, from who knows it."""
         if at is None:
             at = 0 if contact is None else bucket(contact)
+        size = FRAME + len(payload)
         try:
             try:
-                lane = self._free.pop()
+                lane = self.free.pop()
             except IndexError:
-                lane = _Lane(self._made(FRAME + len(payload)))
+                lane = Lane(self._made(size))
                 self._lanes.append(lane)
             try:
-                while not lane.segment.append(at, payload):
-                    lane.segment = self._after(lane.segment, FRAME + len(payload))
-                lane.count += 1
+                segment = lane.segment
+                end = segment.end + size
+                while end > segment.room and not segment.has_room(end):
+                    lane.goes_on(self._after(segment, size))
+                    segment = lane.segment
+                    end = segment.end + size
+                # As Segment tells; a call of its own would be dear.
+                record = frame(MARK, len(payload), adler32(payload, at + 1), at) + payload
+                segment.map[segment.end : end] = record  # type: ignore[index]  # Where there is room.
+                segment.written += 1
+                segment.end = end
                 lane.buckets[at] += 1
                 return True
             finally:
-                self._free.append(lane)
+                self.free.append(lane)
         except Full:
             return False
         except OSError as error:
@@ -326,7 +348,7 @@ class Spool:
             end = time.monotonic() + _LAST_WORDS
             while any(not lane.segment.is_sealed for lane in self._lanes) and time.monotonic() < end:
                 try:
-                    self._free.pop().segment.seal()
+                    self.free.pop().segment.seal()
                 except IndexError:
                     time.sleep(0.001)
             for segment in list(self._segments):

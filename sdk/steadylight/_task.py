@@ -44,6 +44,7 @@ class TaskDelivery:
 
     def wake(self) -> None:
         """There is something new to deliver. From any thread; without a running loop it waits for one."""
+        self._recorder.missing = 1  # Each action asks: it may be another loop's.
         try:
             here = asyncio.get_running_loop()
         except RuntimeError:

@@ -41,23 +41,18 @@ class ThreadDelivery:
         self._bell.acquire()
         self._thread: threading.Thread | None = None
         self._helpers = 0
-        self._missing = 0  # So many more actions, and the thread is to be woken; 0 where it does not sleep.
         self._hurries = 0
         self._flushing = 0
         self._is_held = False
         self._is_closed = False
 
     def wake(self) -> None:
-        """There is something new to deliver."""
+        """There is as much to deliver as was waited for."""
         if self._thread is None:
+            self._recorder.missing = 1  # Should no thread start, the next action asks for one.
             self._start()
-        elif self._missing:
-            # Threads that count at the same moment may miss one; then company is waited for to the end. Whoever comes
-            # to nothing, or below, rings: else a thread that sleeps without end could be left to.
-            missing = self._missing - 1
-            self._missing = missing
-            if missing <= 0:
-                self._ring()
+        else:
+            self._ring()
 
     def _ring(self) -> None:
         with suppress(RuntimeError):  # It was rung already.
@@ -152,7 +147,7 @@ class ThreadDelivery:
             log.exception("The delivery of actions failed in an unforeseen way; the next action starts it again")
         finally:
             playing.close()
-            self._thread = None
+            self._thread, self._recorder.missing = None, 1
 
     def _find_help(self) -> None:
         """More than a batch waits, and the server is there."""
@@ -211,14 +206,15 @@ class ThreadDelivery:
             self._wait_for(self._options.batch_count, self._options.linger)
 
     def _wait_for(self, count: int, timeout: float | None) -> None:
-        hurries, waiting = self._hurries, self._recorder.queue.waiting
+        recorder, hurries = self._recorder, self._hurries
+        waiting = recorder.queue.waiting
         end = None if timeout is None else time.monotonic() + timeout
         while not (self._is_closed or waiting() >= count or (self._hurries > hurries and waiting())):
             left = -1.0 if end is None else end - time.monotonic()
             if end is not None and left <= 0:
                 break
-            self._missing = max(1, count - waiting())
+            recorder.missing = max(1, count - waiting())
             # Who recorded before that was set did not ring: look again.
             if waiting() < count:
                 self._bell.acquire(timeout=left)
-        self._missing = 0
+        recorder.missing = 0

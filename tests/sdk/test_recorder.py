@@ -3,17 +3,24 @@
 import errno
 import json
 import logging
+import math
 import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from steadylight import Invalid, Options, Unauthenticated, Unreachable, Verdict, _notes, _segment
-from steadylight._actions import Common, Entry
+from steadylight import Invalid, Options, Unauthenticated, Unreachable, Verdict, _notes, _recorder, _segment
+from steadylight._actions import Common, Entry, rfc3339
 from steadylight._answers import Judgement, Response
 from steadylight._options import Endpoint
 from steadylight._recorder import Recorder
@@ -55,6 +62,82 @@ def test_an_action_gets_id_sequence_and_time(recorder: Recorder) -> None:
         "properties": {"a": 1},
     }
     assert two == {"id": "given", "sequence": one["sequence"] + 1, "type": "t", "at": "2026-01-01T00:00:00Z"}
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**65), 2**65),
+    st.floats(),
+    st.text(st.characters(), max_size=3),
+    st.sampled_from([Colour.RED, Decimal(1), date(2026, 1, 2), b"b", "x" * 40_000]),
+)
+_PROPERTIES = st.dictionaries(st.text(max_size=3), st.one_of(_SCALARS, st.lists(_SCALARS, max_size=2)))
+COMMON = Common("c-1", ({"kind": "login", "value": "C-1", "assurance": "LOGIN"},))
+
+
+@given(st.text(st.characters(), max_size=3), st.none() | _PROPERTIES | _PROPERTIES.map(MappingProxyType))
+def test_the_short_way_records_the_same_as_the_long_one(type: str, properties: dict[str, Any] | None) -> None:
+    short, long = Recorder(Options()), Recorder(Options())
+    long._is_plain = False
+
+    told = []
+    for each in (short, long):
+        id = each.record(type, properties, COMMON)
+        made = recorded(each)
+        assert [action.pop("id") for action in made] == ([] if id is None else [id])
+        for action in made:
+            assert isinstance(action.pop("sequence"), int)
+            assert datetime.fromisoformat(action.pop("at")).utcoffset() == timedelta(0)
+        told.append((made, [list(action) for action in made], each.stats().unfit, each._warned))
+
+    assert told[0] == told[1]
+
+
+def test_what_is_flat_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(Options())
+    flat = {"a": "\u00fc", "b": 2**63 - 1, "c": 0.5, "d": True, "e": None, "f": -(2**63)}
+    long: list[Any] = []
+
+    def encoded(type: str, properties: Any, *_: object) -> tuple[str, bytes]:
+        long.append(properties)
+        return "", b""
+
+    monkeypatch.setattr(recorder, "_encoded", encoded)
+    for properties in (flat, None, {}):
+        recorder.record("a.b", properties)
+        recorder.record("a.b", properties, COMMON)
+    assert long == []
+
+    strange: list[Any] = [2**63, -(2**63) - 1, math.inf, [], Colour.RED, "\ud800", "x" * 40_000]
+    others = [{**flat, "g": other} for other in strange]
+    for each in others:
+        recorder.record("a.b", each)
+    assert long == others
+
+
+def test_ids_of_actions_are_uuid7_and_only_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_795_349_063_123_456_789]
+    monkeypatch.setattr(_recorder, "time_ns", lambda: now[0])
+    monkeypatch.setattr("time.time_ns", lambda: now[0])
+    recorder = Recorder(Options())
+    made, times = [], []
+
+    for number in range(2_000):
+        now[0] += (number % 70 == 0) * 3_100_000 - (number % 400 == 0) * 90_000_000  # Now and then the clock goes back.
+        times.append(rfc3339(datetime.fromtimestamp(now[0] // 1_000_000 / 1_000, UTC)))
+        made.append(recorder.record("a.b", {"n": number} if number < 1_900 else {"n": [number]}))
+
+    kept = [json.loads(each.payload) for each in recorder.take(2_000, 10_000_000)]
+    assert [action["id"] for action in kept] == made == sorted({str(id) for id in made})
+    assert {(uuid.UUID(id).version, uuid.UUID(id).variant) for id in made if id} == {(7, uuid.RFC_4122)}
+    numbers = [action["sequence"] for action in kept]
+    assert numbers == list(range(numbers[0], numbers[0] + 2_000))
+    assert [action["at"] for action in kept] == times
 
 
 def test_an_id_that_is_empty_is_none(recorder: Recorder) -> None:
@@ -398,6 +481,27 @@ def test_a_spool_that_cannot_be_made_is_told_once_and_memory_keeps(
     assert recorder.stats().unsafe == 1
     assert len(warnings(caplog)) == 1
     assert "There is no spool" in warnings(caplog)[0]
+
+
+def test_what_goes_straight_into_the_spool_is_as_what_is_put(tmp_path: Path) -> None:
+    recorder = spooled(tmp_path, spool_bytes=10_000_000)
+    assert recorder.spool is not None
+    straight = recorder._free
+
+    for number in range(3_000):
+        recorder._free = straight if number % 3 else []
+        recorder.record("a.b", {"n": number, "pad": "x" * (number * 97 % 2_000)}, COMMON)
+
+    stats = recorder.stats()
+    assert (stats.recorded, stats.undelivered, stats.unsafe, stats.overflowed) == (3_000, 3_000, 0, 0)
+    assert (recorder.queue.undelivered("c-1"), len(recorder.spool._lanes)) == (3_000, 1)
+    batch = recorder.take(3_000, 10_000_000)
+    assert [json.loads(each.payload)["properties"]["n"] for each in batch] == list(range(3_000))
+    recorder.settle(batch, Judgement("S" * 3_000))
+    stats = recorder.stats()
+    assert (stats.recorded, stats.undelivered, stats.damaged) == (3_000, 0, 0)
+    assert recorder.queue.undelivered("c-1") == 0
+    recorder.close()
 
 
 def test_a_disk_that_fails_is_told_once(

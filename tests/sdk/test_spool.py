@@ -407,7 +407,7 @@ def test_threads_that_come_one_after_the_other_share_a_file(home: Path) -> None:
 def test_what_is_closed_in_the_middle_of_a_record_is_not_waited_for_for_ever(home: Path) -> None:
     spool = Spool(str(home))
     put(spool, 0, 1)
-    spool._free.pop()  # as who is in the middle of it does
+    spool.free.pop()  # as who is in the middle of it does
 
     began = time.monotonic()
     spool.close()

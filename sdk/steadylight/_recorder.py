@@ -169,7 +169,7 @@ class Recorder:
         Its id, or None when it could not be kept: counted, and warned of once for each cause.
 
         Nearly all actions happen now, have nothing more, and flat properties. For these it is written out here what
-        _encoded() and Spool.put() do for any: to call five functions instead takes the host an eighth longer.
+        _encoded() and Segment.append() do for any: to call five functions instead takes the host an eighth longer.
         """
         try:
             payload = None

@@ -179,7 +179,18 @@ class Segment:
         """The undelivered actions in a file, whoever it belongs to. Raises Foreign and OSError."""
         return [each.payload for each in records(*_read(path)) if each.payload is not None]
 
-    def has_room(self, end: int) -> bool:
+    def append(self, bucket: int, payload: bytes) -> bool:
+        """One more action; False where there is no room for it, or it is sealed. Recorder.record() does this itself."""
+        end = self.end + FRAME + len(payload)
+        if end > self.room and not self._has_room(end):
+            return False
+        record = frame(MARK, len(payload), adler32(payload, bucket + 1), bucket) + payload
+        self.map[self.end : end] = record  # type: ignore[index]  # Where there is room.
+        self.written += 1
+        self.end = end
+        return True
+
+    def _has_room(self, end: int) -> bool:
         """Whether it can be written up to there. Pages are had from the kernel several at once: a fault for each would
         be what takes one action in ten most of its time.
         """

@@ -21,12 +21,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from zlib import adler32
 
 from ._actions import BUCKETS, Entry, bucket
 from ._owner import Owner, owners
 from ._queue import MemoryQueue, taken
-from ._segment import FRAME, HEADER, MARK, Foreign, Segment, frame
+from ._segment import FRAME, HEADER, Foreign, Segment
 
 #: Bytes of a segment.
 SEGMENT = 1 << 20
@@ -43,7 +42,7 @@ class Full(Exception):
 
 
 class Lane:
-    """A segment that is being written, by one caller at a time. See Spool.put() and Recorder.record()."""
+    """A segment that is being written, by one caller at a time. Taken by put(), and by Recorder.record()."""
 
     __slots__ = ("_before", "buckets", "segment")
 
@@ -123,17 +122,8 @@ class Spool:
                 lane = Lane(self._made(size))
                 self._lanes.append(lane)
             try:
-                segment = lane.segment
-                end = segment.end + size
-                while end > segment.room and not segment.has_room(end):
-                    lane.goes_on(self._after(segment, size))
-                    segment = lane.segment
-                    end = segment.end + size
-                # As Segment tells; a call of its own would be dear.
-                record = frame(MARK, len(payload), adler32(payload, at + 1), at) + payload
-                segment.map[segment.end : end] = record  # type: ignore[index]  # Where there is room.
-                segment.written += 1
-                segment.end = end
+                while not lane.segment.append(at, payload):
+                    lane.goes_on(self._after(lane.segment, size))
                 lane.buckets[at] += 1
                 return True
             finally:

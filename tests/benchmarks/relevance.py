@@ -17,6 +17,7 @@ import tantivy
 from steadylight_server.knowledge.entries import Entry
 from steadylight_server.knowledge.index import Index
 from steadylight_server.knowledge.ranking import BEST, Weights
+from tests.searching import search
 
 FOLDER = Path(__file__).parents[3] / "shared/data/feedbackqa_gov"
 SOURCES = ("uk", "cdc")
@@ -64,11 +65,11 @@ def _lines(name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
-def measured(search: Searching, asked: Iterable[tuple[str, int]]) -> Relevance:
+def measured(searching: Searching, asked: Iterable[tuple[str, int]]) -> Relevance:
     """Over all that is asked."""
     places = []
     for text, wanted in asked:
-        found = list(search(text))
+        found = list(searching(text))
         places.append(found.index(wanted) + 1 if wanted in found else 0)
     r1, r5, r10 = (sum(0 < place <= k for place in places) / len(places) for k in (1, 5, FIRST))
     return Relevance(r1, r5, r10, _mrr(places))
@@ -101,12 +102,12 @@ def index(*sources: str, weights: Weights = BEST) -> Index:
 def ours(index: Index, source: str) -> Searching:
     """A search as the source's audience."""
 
-    def search(text: str) -> Sequence[int]:
-        found = index.search(text, audiences=[source], first=FIRST).hits
+    def found_for(text: str) -> Sequence[int]:
+        found = search(index, text, audiences=[source], first=FIRST).hits
         assert {hit.entry.audience for hit in found} <= {source}, "a passage for others was found"
         return [number(hit.entry.fragment) for hit in found]
 
-    return search
+    return found_for
 
 
 def number(fragment: str) -> int:
@@ -131,8 +132,8 @@ def plain(texts: Collection[Mapping[str, Any]]) -> Searching:
     index.reload()
     searcher = index.searcher()
 
-    def search(text: str) -> Sequence[int]:
+    def found_for(text: str) -> Sequence[int]:
         query, _ = index.parse_query_lenient(re.sub(r"[^\w\s]", " ", text), fields)
         return [searcher.doc(address)["id"][0] for _, address in searcher.search(query, FIRST).hits]
 
-    return search
+    return found_for

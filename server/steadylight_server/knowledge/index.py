@@ -11,14 +11,13 @@ any thread, one at a time; searches from any number of them meanwhile.
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import tantivy
 
 from steadylight_server.knowledge.entries import Counting, Entry, Indexed, State, document, indexed, schema
 from steadylight_server.knowledge.query import MOST_SUGGESTIONS, Search
-from steadylight_server.knowledge.question import Found, Question
+from steadylight_server.knowledge.question import Question
 from steadylight_server.knowledge.ranking import BEST, Weights
 
 _HEAP = 15_000_000  # bytes in which a change is prepared; tantivy's least
@@ -94,34 +93,6 @@ class Index:
         ends = sorted((at, slug) for slug, of in numbers.items() if (at := entries[of[0]].entry.expires_at) is not None)
         self._state = State(self._index.searcher(), entries, numbers, statistics.counted(), ends)
 
-    def search(
-        self,
-        query: str,
-        *,
-        audiences: Collection[str],
-        at: datetime | None = None,
-        topics: Collection[str] = (),
-        locales: Collection[str] = (),
-        first: int = 10,
-        offset: int = 0,
-        counts: bool = False,
-    ) -> Found:
-        """What answers the query best, of what is for these audiences at that moment: so many hits behind the offset.
-        Without a moment, whatever has ended.
-
-        Whatever somebody types is a query. A word that is not there is mended where others are near, and the last one,
-        with nothing behind it, may be the beginning of another. `topics` and `locales` narrow it to fragments with one
-        of them; with `counts` these are counted over all that was found.
-        """
-        question = self.ask(query, audiences=audiences, at=at, topics=topics, locales=locales)
-        if question is None:
-            return Found()
-        found = question.found(question.look(), first=first, offset=offset)
-        if not counts:
-            return found
-        topics_found, locales_found = question.counted()
-        return replace(found, topics=topics_found, locales=locales_found)
-
     def ask(
         self,
         query: str,
@@ -131,7 +102,13 @@ class Index:
         topics: Collection[str] = (),
         locales: Collection[str] = (),
     ) -> Question | None:
-        """The same, to be answered by steps; None where nothing can be found."""
+        """What somebody asks of what is for these audiences at that moment, to be answered by steps; None where nothing
+        can be found. Without a moment, also of what has ended.
+
+        Whatever somebody types is a query. A word that is not there is mended where others are near, and the last one,
+        with nothing behind it, may be the beginning of another. `topics` and `locales` narrow it to fragments with one
+        of them.
+        """
         state = self._at(at)
         search = Search(state, self._schema, self.weights, audiences)
         asked, meant = search.asked(query)

@@ -94,7 +94,7 @@ class Ids:
         """A new id, its number, and the time of day in UTC to the millisecond."""
         number = next(self.count)
         begin, told = self.turn(time.time_ns() // 1_000_000, number)
-        return begin + self.ends[number & 0xFF], number, told[8:32]
+        return begin + self.ends[number & 0xFF], number, told[8:32]  # Between quotes, after "at".
 
     def uuid7(self) -> str:
         """A new id."""

@@ -49,8 +49,8 @@ OnRefused = Callable[[dict[str, Any], Verdict], None]
 # Errors after which the same question may be asked again later.
 _AWAY = (Timeout, Unreachable, Unavailable, RateLimited, Internal, Unauthenticated, Forbidden)
 _NOTHING = Common()
-# Actions have a type, too.
-kind_of = type
+# record() calls an action's type by that name.
+_kind_of = type
 # Seconds between two notes of what was dropped.
 _NOTE_EVERY = 5.0
 
@@ -180,9 +180,9 @@ class Recorder:
                     except KeyError:
                         typed_as = typed(type)
                     told = b""
-                    if properties and kind_of(properties) is dict:
+                    if properties and _kind_of(properties) is dict:
                         for value in properties.values():
-                            kind = kind_of(value)
+                            kind = _kind_of(value)
                             if kind is str:
                                 continue
                             if kind is int:

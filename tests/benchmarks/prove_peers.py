@@ -12,6 +12,7 @@ from .figures import Figures
 from .peers import OURS, PEERS, Bench, median
 
 CALLS = int(os.environ.get("STEADYLIGHT_PROOF_CALLS", "50000"))
+# Rounds in which each SDK's pace is measured.
 FLOWS = 5
 
 

@@ -120,6 +120,26 @@ def test_what_is_flat_goes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> Non
     assert long == others
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"id": "0190a0a0-0000-7000-8000-000000000000"},
+        {"at": "2026-01-01T00:00:00Z"},
+        {"more": {"actor": "AGENT", "agent": "a-1"}},
+        {"more": {"journey": "j-1"}},
+    ],
+)
+def test_what_is_given_besides_is_told(given: dict[str, Any]) -> None:
+    recorder = Recorder(Options())
+
+    id = recorder.record("a.b", {"a": 1}, COMMON, **given)
+
+    [action] = recorded(recorder)
+    expected = {**given.get("more", {}), **{name: value for name, value in given.items() if name != "more"}}
+    assert {name: action.get(name) for name in expected} == expected
+    assert (action["id"], action["contact"], action["properties"]) == (id, "c-1", {"a": 1})
+
+
 def test_ids_of_actions_are_uuid7_and_only_go_up(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_795_349_063_123_456_789]
     monkeypatch.setattr(_recorder, "time_ns", lambda: now[0])
